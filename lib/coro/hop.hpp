@@ -13,13 +13,14 @@
 #include <asio/dispatch.hpp>
 #include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
 #include <asio/system_error.hpp>
 #include <asio/use_awaitable.hpp>
 
-#include <atomic>
 #include <exception>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace strandcast
@@ -27,24 +28,24 @@ namespace strandcast
 
 /// What a hop's body leaves behind: a value, or for void a mark. Optional, because co_spawn wants results
 /// that it can make without one.
-template <typename T>
+template <typename T, typename Executor>
 struct HopResult
 {
     using type = std::optional<T>;
 
-    static Strand<type> run(Strand<T> body)
+    static asio::awaitable<type, Executor> run(asio::awaitable<T, Executor> body)
     {
         auto result = co_await std::move(body);
         co_return type(std::move(result));
     }
 };
 
-template <>
-struct HopResult<void>
+template <typename Executor>
+struct HopResult<void, Executor>
 {
     using type = std::optional<bool>;
 
-    static Strand<type> run(Strand<void> body)
+    static asio::awaitable<type, Executor> run(asio::awaitable<void, Executor> body)
     {
         co_await std::move(body);
         co_return true;
@@ -59,22 +60,22 @@ struct HopCancellation
     bool ended = false;
 };
 
-template <typename T>
+template <typename T, typename Executor>
 struct HopInitiation
 {
-    using Result = typename HopResult<T>::type;
+    using Result = typename HopResult<T, Executor>::type;
 
     template <typename Handler>
-    void operator()(Handler handler, ShardExecutor shard, Strand<T> body) const
+    void operator()(Handler handler, Executor target, asio::awaitable<T, Executor> body) const
     {
-        auto caller = asio::get_associated_executor(handler, asio::any_io_executor(shard));
+        auto caller = asio::get_associated_executor(handler);
         auto slot = asio::get_associated_cancellation_slot(handler);
         auto cancellation = std::make_shared<HopCancellation>();
         if (slot.is_connected())
             slot.assign(
-                [shard, cancellation](asio::cancellation_type type)
+                [target, cancellation](asio::cancellation_type type)
                 {
-                    asio::post(shard,
+                    asio::post(target,
                                [cancellation, type]
                                {
                                    if (!cancellation->ended) cancellation->signal.emit(type);
@@ -97,34 +98,29 @@ struct HopInitiation
                                std::move(own)(failure, std::move(result));
                            });
         };
-        asio::dispatch(shard,
-                       [shard, cancellation, body = std::move(body), finish = std::move(finish)]() mutable
+        asio::dispatch(target,
+                       [target, cancellation, body = std::move(body), finish = std::move(finish)]() mutable
                        {
-                           auto slotOnShard = cancellation->signal.slot();
-                           asio::co_spawn(shard, HopResult<T>::run(std::move(body)),
-                                          asio::bind_cancellation_slot(slotOnShard, std::move(finish)));
+                           auto slotThere = cancellation->signal.slot();
+                           asio::co_spawn(target, HopResult<T, Executor>::run(std::move(body)),
+                                          asio::bind_cancellation_slot(slotThere, std::move(finish)));
                        });
     }
 };
 
-/// Runs `body` on `shard`, with the caller waiting on its own executor, whichever that is; the way by which
-/// every public operation reaches its shard, and a hook's answer the strand that asked. On the shard's own
-/// thread nothing is posted.
-///
-/// Cancelling the caller cancels the body, and the hop ends when the body has. The caller's executor counts
-/// the hop as outstanding work.
+/// Runs `body` on `target`, with the caller waiting on its own executor.
 /// @throws what the body throws; Error with Errc::cancelled in place of operation_aborted.
-template <typename T>
-[[nodiscard]] asio::awaitable<T> hop(ShardExecutor shard, Strand<T> body)
+template <typename Caller, typename Executor, typename T>
+[[nodiscard]] asio::awaitable<T, Caller> hopBetween(Executor target, asio::awaitable<T, Executor> body)
 {
-    using Result = typename HopResult<T>::type;
+    using Result = typename HopResult<T, Executor>::type;
+    using Token = asio::use_awaitable_t<Caller>;
     bool cancelled = false;
     Result result;
     try
     {
-        result =
-            co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr, Result)>(
-                HopInitiation<T>{}, asio::use_awaitable, shard, std::move(body));
+        result = co_await asio::async_initiate<const Token&, void(std::exception_ptr, Result)>(
+            HopInitiation<T, Executor>{}, Token(), target, std::move(body));
     }
     catch (const asio::system_error& failure)
     {
@@ -133,6 +129,26 @@ template <typename T>
     }
     if (cancelled) throw Error(Errc::cancelled);
     if constexpr (!std::is_void_v<T>) co_return std::move(*result);
+}
+
+/// The way by which every public operation reaches its shard: runs `body` there, and ends on the caller's
+/// executor, whichever that is. On the shard's own thread nothing is posted.
+///
+/// Cancelling the caller cancels the body, and the hop ends when the body has. The caller's executor counts
+/// the hop as outstanding work.
+/// @throws what the body throws; Error with Errc::cancelled in place of operation_aborted.
+template <typename T>
+[[nodiscard]] asio::awaitable<T> hop(ShardExecutor shard, Strand<T> body)
+{
+    return hopBetween<asio::any_io_executor>(shard, std::move(body));
+}
+
+/// The way back: a strand awaits a hook of the application's, which runs on the strand's own shard.
+/// @throws as hop().
+template <typename T>
+[[nodiscard]] Strand<T> callHook(ShardExecutor shard, asio::awaitable<T> hook)
+{
+    return hopBetween<ShardExecutor>(asio::any_io_executor(shard), std::move(hook));
 }
 
 }  // namespace strandcast

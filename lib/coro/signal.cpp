@@ -28,8 +28,7 @@ Signal::Signal(ShardExecutor executor) : timer_(executor, Timer::time_point::max
 
 void Signal::notify() noexcept
 {
-    asio::error_code ignored;  // cancelling a timer of a live context cannot fail
-    timer_.cancel(ignored);
+    timer_.cancel();
 }
 
 Strand<> Signal::wait()
