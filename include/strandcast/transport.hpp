@@ -1,0 +1,70 @@
+#pragma once
+
+#include <strandcast/strand.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+
+namespace strandcast
+{
+
+/// What became of one attempt to read or to write.
+struct Transfer
+{
+    enum class Outcome : std::uint8_t
+    {
+        moved,       ///< `size` bytes, at least one
+        wouldBlock,  ///< nothing now; wait, then try again
+        end,         ///< the peer has ended its direction (reading only)
+        failed,      ///< the stream is of no more use; `error` says why
+    };
+
+    Outcome outcome = Outcome::failed;
+    std::size_t size = 0;
+    std::error_code error = {};
+
+    [[nodiscard]] static Transfer moved(std::size_t size) { return {Outcome::moved, size, {}}; }
+    [[nodiscard]] static Transfer wouldBlock() { return {Outcome::wouldBlock, 0, {}}; }
+    [[nodiscard]] static Transfer end() { return {Outcome::end, 0, {}}; }
+    [[nodiscard]] static Transfer failed(std::error_code error) { return {Outcome::failed, 0, error}; }
+};
+
+/// A stream of bytes to one peer, by readiness: attempts return at once, and only waiting is awaited, so that
+/// an idle stream holds no buffer. Used on its shard's thread alone.
+///
+/// A reader repeats tryRead() until it would block, and only then waits: what came before is not announced
+/// again. A transport whose reading needs the peer to take bytes (TLS), or the other way round, honours that
+/// in its waits.
+class Transport
+{
+public:
+    virtual ~Transport() = default;
+
+    /// Reads into `buffer`, which is not empty.
+    [[nodiscard]] virtual Transfer tryRead(std::span<std::byte> buffer) = 0;
+
+    /// Writes from the front of `buffers`, as one, as much as the stream takes now. Empty buffers are
+    /// skipped; not all are empty. A repeated attempt may present other buffers, with the same bytes first.
+    [[nodiscard]] virtual Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) = 0;
+
+    /// Ends when tryRead() is worth another attempt. One waits at a time.
+    /// @throws asio::system_error with operation_aborted when cancelled, or when the stream is closed.
+    [[nodiscard]] virtual Strand<> waitReadable() = 0;
+
+    /// The same for tryWrite(); beside a waitReadable(), if need be.
+    [[nodiscard]] virtual Strand<> waitWritable() = 0;
+
+    /// Ends this side's direction: the peer reads the end after what was written. Reading goes on.
+    virtual void shutdownWrite() noexcept = 0;
+
+    /// Ends both directions now and every wait on them. Harmless when repeated.
+    virtual void close() noexcept = 0;
+
+    /// The peer's address for people, such as "192.0.2.7:51234".
+    [[nodiscard]] virtual std::string peerAddress() const = 0;
+};
+
+}  // namespace strandcast
