@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace strandcast
+{
+
+/// What is wrong with a JSON text, and where.
+struct JsonError
+{
+    std::size_t offset = 0;     ///< in bytes
+    std::string_view expected;  ///< such as "a value"
+    [[nodiscard]] std::string text() const;
+};
+
+/// Reads RFC 8259's grammar from the front of a text to its end, once, without building values. Nothing is
+/// thrown and nothing allocated; nesting is bounded, and takes no stack. UTF-8 is its caller's to check.
+class JsonScanner
+{
+public:
+    JsonScanner(std::string_view text, std::size_t maxDepth) noexcept : text_(text), maxDepth_(maxDepth) {}
+
+    void skipSpace() noexcept;
+
+    /// Takes `character` if it is next.
+    [[nodiscard]] bool take(char character) noexcept;
+
+    /// The character that is next; 0 at the end.
+    [[nodiscard]] char peek() const noexcept { return position_ < text_.size() ? text_[position_] : '\0'; }
+
+    /// Scans one value of any kind that lies `depth` levels deep, and gives its bytes.
+    [[nodiscard]] std::optional<std::string_view> scanValue(std::size_t depth = 0) noexcept;
+
+    /// Scans a string and gives the bytes between its quotes, escapes as they stand.
+    [[nodiscard]] std::optional<std::string_view> scanString() noexcept;
+
+    [[nodiscard]] bool atEnd() const noexcept { return position_ == text_.size(); }
+
+    /// Notes what was expected here; the first note stands. Always nothing, to be returned.
+    std::nullopt_t fail(std::string_view expected) noexcept;
+
+    /// What scanning failed with.
+    [[nodiscard]] const JsonError& error() const noexcept { return error_; }
+
+private:
+    [[nodiscard]] bool scanScalar() noexcept;
+    [[nodiscard]] bool scanLiteral(std::string_view literal) noexcept;
+    [[nodiscard]] bool scanNumber() noexcept;
+    [[nodiscard]] bool scanDigits() noexcept;
+    [[nodiscard]] bool scanEscape() noexcept;
+
+    std::string_view text_;
+    std::size_t maxDepth_;
+    std::size_t position_ = 0;
+    JsonError error_;
+};
+
+/// What is wrong with `text` as one JSON value, if anything.
+[[nodiscard]] std::optional<JsonError> checkJson(std::string_view text, std::size_t maxDepth) noexcept;
+
+/// The characters that a scanned string stands for. A lone surrogate, which UTF-8 cannot hold, becomes
+/// U+FFFD.
+[[nodiscard]] std::string unescapeJson(std::string_view escaped);
+
+/// Appends `text`, which is UTF-8, as a JSON string with its quotes.
+void appendJsonString(std::string& out, std::string_view text);
+
+}  // namespace strandcast

@@ -1,0 +1,101 @@
+#include "message/json_scanner.hpp"
+
+#include <strandcast/error.hpp>
+#include <strandcast/message.hpp>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <array>
+
+namespace strandcast
+{
+
+namespace
+{
+
+// What `Json` takes from a program is nested as deep as the deepest message may be.
+constexpr std::size_t maxJsonDepth = 128;
+
+constexpr std::array typeNames = {
+    std::pair{MessageType::versionNegotiation, std::string_view("version-negotiation")},
+    std::pair{MessageType::auth, std::string_view("auth")},
+    std::pair{MessageType::subscribe, std::string_view("subscribe")},
+    std::pair{MessageType::unsubscribe, std::string_view("unsubscribe")},
+    std::pair{MessageType::publish, std::string_view("publish")},
+    std::pair{MessageType::event, std::string_view("event")},
+    std::pair{MessageType::ack, std::string_view("ack")},
+    std::pair{MessageType::error, std::string_view("error")},
+    std::pair{MessageType::ping, std::string_view("ping")},
+    std::pair{MessageType::pong, std::string_view("pong")},
+};
+
+}  // namespace
+
+Json Json::parse(std::string_view text)
+{
+    if (const auto error = checkJson(text, maxJsonDepth))
+        throw Error(Errc::invalidMessage, fmt::format("not JSON: {}", error->text()));
+    const auto begin = text.find_first_not_of(" \t\r\n");
+    const auto end = text.find_last_not_of(" \t\r\n");
+    return fromValidText(std::string(text.substr(begin, end - begin + 1)));
+}
+
+Json::Json(const boost::json::value& value) : text_(boost::json::serialize(value)) {}
+
+Json::Json(std::initializer_list<boost::json::value_ref> value) : Json(boost::json::value(value)) {}
+
+boost::json::value Json::value() const
+{
+    boost::json::error_code error;
+    boost::json::parse_options options;
+    options.max_depth = maxJsonDepth;
+    auto value = boost::json::parse(text_, error, {}, options);
+    if (error)
+        throw Error(Errc::invalidMessage,
+                    fmt::format("JSON that cannot be held as a value: {}", error.message()));
+    return value;
+}
+
+std::string_view toString(MessageType type) noexcept
+{
+    return typeNames[static_cast<std::size_t>(type)].second;
+}
+
+std::optional<MessageType> messageTypeFrom(std::string_view text) noexcept
+{
+    for (const auto& [type, name] : typeNames)
+        if (name == text) return type;
+    return std::nullopt;
+}
+
+bool sentByClient(MessageType type) noexcept
+{
+    switch (type)
+    {
+    case MessageType::versionNegotiation:
+    case MessageType::auth:
+    case MessageType::subscribe:
+    case MessageType::unsubscribe:
+    case MessageType::publish:
+    case MessageType::ping: return true;
+    case MessageType::event:
+    case MessageType::ack:
+    case MessageType::error:
+    case MessageType::pong: return false;
+    }
+    return false;
+}
+
+bool sentByServer(MessageType type) noexcept
+{
+    return type == MessageType::versionNegotiation || !sentByClient(type);
+}
+
+const std::string& messageId(const Message& message) noexcept
+{
+    return std::visit([](const auto& one) -> const std::string& { return one.id; }, message);
+}
+
+}  // namespace strandcast

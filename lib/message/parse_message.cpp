@@ -1,0 +1,248 @@
+#include "message/envelope.hpp"
+#include "message/fields.hpp"
+#include "message/json_scanner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace strandcast
+{
+
+namespace
+{
+
+// A moment that no clock reaches, in ms: JavaScript's own limit. What lies beyond is taken as that.
+constexpr double latestTimestamp = 8.64e15;
+
+bool isString(std::string_view value)
+{
+    return value.starts_with('"');
+}
+bool isNumber(std::string_view value)
+{
+    return !value.empty() && (value[0] == '-' || (value[0] >= '0' && value[0] <= '9'));
+}
+bool isAbsent(std::string_view value)
+{
+    return value.empty() || value == "null";
+}
+
+std::string stringOf(std::string_view value)
+{
+    const auto escaped = value.substr(1, value.size() - 2);
+    return escaped.find('\\') == std::string_view::npos ? std::string(escaped) : unescapeJson(escaped);
+}
+
+// Rounded down to whole milliseconds. Nothing where it is 0.
+std::optional<std::int64_t> millisecondsOf(std::string_view number)
+{
+    double value = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (error == std::errc::result_out_of_range)
+    {
+        const auto exponent = number.find_first_of("eE");
+        const bool tiny = exponent != std::string_view::npos && number.substr(exponent + 1).starts_with('-');
+        value = tiny ? 1 : latestTimestamp;
+        // A zero with an exponent is no overflow: from_chars() takes it as 0.
+        if (number.starts_with('-')) value = -value;
+    }
+    else if (value == 0)
+    {
+        return std::nullopt;
+    }
+    return static_cast<std::int64_t>(std::floor(std::clamp(value, -latestTimestamp, latestTimestamp)));
+}
+
+/// Reads the fields of one message. The first that breaks a rule is noted, and the rest reads as empty.
+class Reader
+{
+public:
+    explicit Reader(const Fields& fields) : fields_(fields) {}
+
+    [[nodiscard]] std::string requiredString(Field field)
+    {
+        if (isString(fields_[field])) return stringOf(fields_[field]);
+        expect(field, "a string");
+        return {};
+    }
+
+    [[nodiscard]] std::string requiredNonEmptyString(Field field)
+    {
+        auto text = requiredString(field);
+        if (text.empty()) expect(field, "a string that is not empty");
+        return text;
+    }
+
+    [[nodiscard]] std::optional<std::string> optionalString(Field field)
+    {
+        if (isAbsent(fields_[field])) return std::nullopt;
+        return requiredString(field);
+    }
+
+    [[nodiscard]] std::vector<std::string> requiredStrings(Field field)
+    {
+        std::vector<std::string> strings;
+        JsonScanner scanner(fields_[field], 1);
+        if (scanner.take('['))
+        {
+            scanner.skipSpace();
+            if (scanner.take(']')) return strings;
+            do {
+                scanner.skipSpace();
+                const auto item = scanner.scanValue();
+                if (!item || !isString(*item)) break;
+                strings.push_back(stringOf(*item));
+                scanner.skipSpace();
+                if (scanner.take(']')) return strings;
+            } while (scanner.take(','));
+        }
+        expect(field, "an array of strings");
+        return {};
+    }
+
+    [[nodiscard]] std::optional<std::vector<std::string>> optionalStrings(Field field)
+    {
+        if (isAbsent(fields_[field])) return std::nullopt;
+        return requiredStrings(field);
+    }
+
+    [[nodiscard]] bool requiredBool(Field field)
+    {
+        const auto value = fields_[field];
+        if (value != "true" && value != "false") expect(field, "true or false");
+        return value == "true";
+    }
+
+    [[nodiscard]] bool optionalBool(Field field) { return !isAbsent(fields_[field]) && requiredBool(field); }
+
+    [[nodiscard]] std::int64_t requiredMilliseconds(Field field)
+    {
+        if (!isNumber(fields_[field]))
+        {
+            expect(field, "a number");
+            return 0;
+        }
+        return millisecondsOf(fields_[field]).value_or(0);
+    }
+
+    [[nodiscard]] std::optional<std::uint64_t> optionalCount(Field field)
+    {
+        const auto value = fields_[field];
+        if (isAbsent(value)) return std::nullopt;
+        std::uint64_t number = 0;
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+        if (error != std::errc() || end != value.data() + value.size())
+            expect(field, "a whole number, not below 0");
+        return number;
+    }
+
+    /// Any value, null among them.
+    [[nodiscard]] std::optional<Json> optionalValue(Field field)
+    {
+        if (fields_[field].empty()) return std::nullopt;
+        return Json::fromValidText(std::string(fields_[field]));
+    }
+
+    [[nodiscard]] std::optional<Json> optionalObject(Field field)
+    {
+        if (isAbsent(fields_[field])) return std::nullopt;
+        if (!fields_[field].starts_with('{')) expect(field, "an object");
+        return optionalValue(field);
+    }
+
+    void expect(Field field, std::string_view expected)
+    {
+        if (!wrong_.empty()) return;
+        wrong_ = fields_[field].empty()
+                     ? fmt::format("'{}' is missing: {} is expected", toString(field), expected)
+                     : fmt::format("'{}' must be {}", toString(field), expected);
+    }
+
+    [[nodiscard]] std::string& wrong() noexcept { return wrong_; }
+
+private:
+    const Fields& fields_;
+    std::string wrong_;
+};
+
+Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at)
+{
+    // Braced lists: their items are read from left to right.
+    switch (type)
+    {
+    case MessageType::versionNegotiation:
+        return VersionNegotiationMessage{std::move(id), at, reader.requiredStrings(Field::supportedVersions),
+                                         reader.optionalString(Field::selectedVersion)};
+    case MessageType::auth:
+        return AuthMessage{std::move(id), at, reader.requiredString(Field::token),
+                           reader.optionalObject(Field::metadata)};
+    case MessageType::subscribe:
+        return SubscribeMessage{std::move(id), at, reader.requiredStrings(Field::topics),
+                                reader.optionalStrings(Field::patterns)};
+    case MessageType::unsubscribe:
+        return UnsubscribeMessage{std::move(id), at, reader.requiredStrings(Field::topics)};
+    case MessageType::publish:
+        return PublishMessage{std::move(id), at, reader.requiredString(Field::topic),
+                              reader.optionalValue(Field::data), reader.optionalBool(Field::broadcast)};
+    case MessageType::event:
+        return EventMessage{std::move(id), at, reader.requiredString(Field::topic),
+                            reader.optionalValue(Field::data), reader.optionalCount(Field::sequenceNumber)};
+    case MessageType::ack:
+        return AckMessage{std::move(id), at, reader.requiredString(Field::messageId),
+                          reader.requiredBool(Field::success)};
+    case MessageType::error:
+        return ErrorMessage{std::move(id),
+                            at,
+                            reader.requiredString(Field::code),
+                            reader.requiredString(Field::message),
+                            reader.optionalValue(Field::details),
+                            reader.optionalString(Field::messageId)};
+    case MessageType::ping: return PingMessage{std::move(id), at};
+    case MessageType::pong:
+        return PongMessage{std::move(id), at,
+                           std::chrono::milliseconds(reader.requiredMilliseconds(Field::latency))};
+    }
+    return PingMessage{std::move(id), at};
+}
+
+}  // namespace
+
+std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits limits)
+{
+    Fields fields;
+    if (const auto error = fields.read(text, limits.maxDepth))
+    {
+        const bool isOtherJson = !checkJson(text, limits.maxDepth);
+        return Refusal{ErrorCode::invalidMessage,
+                       isOtherJson ? "Not a message: a JSON object is expected"
+                                   : "Not JSON: " + error->text(),
+                       {}};
+    }
+
+    Reader reader(fields);
+    auto id = reader.requiredNonEmptyString(Field::id);
+    const auto typeName = reader.requiredString(Field::type);
+    const auto type = messageTypeFrom(typeName);
+    if (!type && reader.wrong().empty()) reader.wrong() = fmt::format("'type' is unknown: {:.40}", typeName);
+    const auto version = reader.requiredString(Field::version);
+    const auto timestamp = reader.requiredMilliseconds(Field::timestamp);
+    if (isNumber(fields[Field::timestamp]) && !millisecondsOf(fields[Field::timestamp]))
+        reader.expect(Field::timestamp, "other than 0");
+    if (!reader.wrong().empty())
+        return Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), std::move(id)};
+    if (version != protocolVersion)
+        return Refusal{ErrorCode::unsupportedVersion,
+                       fmt::format("Version {:.40} is not supported; {} is", version, protocolVersion),
+                       std::move(id)};
+
+    auto message = readBody(reader, *type, id, Timestamp(std::chrono::milliseconds(timestamp)));
+    if (!reader.wrong().empty())
+        return Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), std::move(id)};
+    return message;
+}
+
+}  // namespace strandcast
