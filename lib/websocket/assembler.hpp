@@ -1,0 +1,73 @@
+#pragma once
+
+#include "websocket/frame.hpp"
+#include "websocket/utf8.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace strandcast
+{
+
+/// What a connection holds while a frame or a message is incomplete: the message so far, and where in it the
+/// frame is. It grows with what arrives, never with what a header claims.
+class Assembler
+{
+public:
+    /// Begins to read a frame in pieces. A data frame begins a message, or continues it.
+    void beginFrame(const FrameHeader& header);
+    [[nodiscard]] bool inFrame() const noexcept { return inFrame_; }
+    [[nodiscard]] Opcode frameOpcode() const noexcept { return frame_.opcode; }
+
+    /// Unmasks and takes as much of `bytes` as belongs to the frame, and removes it from them; without
+    /// keeping it where `keep` is false. False at the first byte of a text that is not UTF-8.
+    [[nodiscard]] bool takePiece(std::span<std::byte>& bytes, bool keep);
+    [[nodiscard]] bool isFrameComplete() const noexcept { return left_ == 0; }
+    void endFrame() noexcept { inFrame_ = false; }
+
+    /// The payload of a control frame that is complete.
+    [[nodiscard]] std::span<const std::byte> controlPayload() const noexcept
+    {
+        return std::span(control_).first(controlSize_);
+    }
+
+    // The message: from its first frame to the last.
+    [[nodiscard]] bool inMessage() const noexcept { return inMessage_; }
+    [[nodiscard]] Opcode messageOpcode() const noexcept { return messageOpcode_; }
+    [[nodiscard]] std::size_t messageSize() const noexcept { return message_.size(); }
+    [[nodiscard]] std::size_t frames() const noexcept { return frames_; }
+    [[nodiscard]] bool isMessageComplete() const noexcept { return inMessage_ && !inFrame_ && messageFin_; }
+    [[nodiscard]] bool isValidText() const noexcept { return utf8_.isComplete(); }
+    [[nodiscard]] std::span<const std::byte> message() const noexcept
+    {
+        return std::as_bytes(std::span(message_));
+    }
+    void endMessage() noexcept;
+
+    // Bytes that nobody has read yet.
+    [[nodiscard]] std::span<std::byte> retain(std::span<std::byte> unread);
+    /// Appends to the unread bytes, a part of what was retained.
+    [[nodiscard]] std::span<std::byte> append(std::span<std::byte> unread, std::span<const std::byte> more);
+
+    [[nodiscard]] bool isIdle() const noexcept { return !inFrame_ && !inMessage_; }
+
+private:
+    FrameHeader frame_;
+    std::uint64_t left_ = 0;  // of the frame's payload
+    std::size_t offset_ = 0;  // into the frame's payload
+    std::size_t frames_ = 0;
+    std::string message_;
+    std::string retained_;
+    Utf8Validator utf8_;
+    Opcode messageOpcode_ = Opcode::text;
+    bool inFrame_ = false;
+    bool inMessage_ = false;
+    bool messageFin_ = false;  // of the message's last frame so far
+    std::uint8_t controlSize_ = 0;
+    std::array<std::byte, maxControlPayloadSize> control_;
+};
+
+}  // namespace strandcast

@@ -1,0 +1,101 @@
+#include "websocket/upgrade_request.hpp"
+
+#include "websocket/handshake_key.hpp"
+
+#include <algorithm>
+
+namespace strandcast
+{
+
+namespace
+{
+
+// RFC 9112, section 3.2: the path itself, or, to a proxy, a whole URL.
+std::optional<std::string_view> originForm(std::string_view target)
+{
+    for (const std::string_view scheme : {"http://", "https://"})
+    {
+        if (!equalIgnoringCase(target.substr(0, scheme.size()), scheme)) continue;
+        target.remove_prefix(std::min(target.find('/', scheme.size()), target.size()));
+        return target.empty() ? "/" : target;
+    }
+    if (!target.starts_with('/')) return std::nullopt;
+    return target;
+}
+
+bool isBodiless(const HttpHead& head)
+{
+    if (head.count("Transfer-Encoding") > 0) return false;
+    return std::all_of(head.headers.begin(), head.headers.end(), [](const HttpHead::Header& header)
+                       { return !equalIgnoringCase(header.name, "Content-Length") || header.value == "0"; });
+}
+
+}  // namespace
+
+std::variant<HttpRequest, HttpRefusal> readRequest(HttpHead head)
+{
+    const std::string_view line = head.startLine;
+    const auto methodEnd = line.find(' ');
+    const auto targetEnd = line.rfind(' ');
+    if (methodEnd == std::string_view::npos || methodEnd == targetEnd)
+        return HttpRefusal{400, "A request line that is not 'METHOD target HTTP/1.1'"};
+    const auto version = line.substr(targetEnd + 1);
+    if (!version.starts_with("HTTP/"))
+        return HttpRefusal{400, "A request line that is not 'METHOD target HTTP/1.1'"};
+    if (version != "HTTP/1.1") return HttpRefusal{505, "HTTP/1.1 is expected"};
+    const auto target = originForm(line.substr(methodEnd + 1, targetEnd - methodEnd - 1));
+    if (!target || target->find_first_of(" #") != std::string_view::npos)
+        return HttpRefusal{400, "A target that is not a path"};
+    if (head.count("Host") != 1) return HttpRefusal{400, "Exactly one Host is expected"};
+    if (!isBodiless(head)) return HttpRefusal{400, "A request without a body is expected"};
+
+    HttpRequest request;
+    request.method = line.substr(0, methodEnd);
+    const auto question = std::min(target->find('?'), target->size());
+    request.path = target->substr(0, question);
+    if (question < target->size()) request.query = target->substr(question + 1);
+    request.head = std::move(head);
+    return request;
+}
+
+std::optional<HttpRefusal> judgeUpgrade(const HttpRequest& request)
+{
+    const auto& head = request.head;
+    if (request.method != "GET") return HttpRefusal{405, "GET is expected"};
+    if (!head.hasToken("Upgrade", "websocket") || !head.hasToken("Connection", "upgrade"))
+        return HttpRefusal{426, "A WebSocket upgrade is expected"};
+    if (head.count("Sec-WebSocket-Version") != 1 || head.first("Sec-WebSocket-Version") != "13")
+        return HttpRefusal{426, "Sec-WebSocket-Version: 13 is expected"};
+    if (head.count("Sec-WebSocket-Key") != 1 || !isKey(*head.first("Sec-WebSocket-Key")))
+        return HttpRefusal{400, "One Sec-WebSocket-Key of 16 bytes in base64 is expected"};
+    return std::nullopt;
+}
+
+std::string upgradeResponse(const HttpRequest& request, std::optional<std::string_view> subprotocol)
+{
+    std::string response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           "Sec-WebSocket-Accept: ";
+    response += acceptKey(*request.head.first("Sec-WebSocket-Key"));
+    if (subprotocol)
+    {
+        response += "\r\nSec-WebSocket-Protocol: ";
+        response += *subprotocol;
+    }
+    response += "\r\n\r\n";
+    return response;
+}
+
+std::string refusalResponse(const HttpRefusal& refusal)
+{
+    std::string response = "HTTP/1.1 " + std::to_string(refusal.status) + ' ';
+    response += reasonPhrase(refusal.status);
+    if (refusal.status == 405) response += "\r\nAllow: GET";
+    if (refusal.status == 426) response += "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+    response += "\r\nConnection: ";
+    response += refusal.status == 426 ? "Upgrade, close" : "close";
+    response += "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ";
+    response += std::to_string(refusal.reason.size() + 1) + "\r\n\r\n" + refusal.reason + '\n';
+    return response;
+}
+
+}  // namespace strandcast

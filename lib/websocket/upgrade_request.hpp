@@ -1,0 +1,39 @@
+#pragma once
+
+#include "websocket/http_head.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace strandcast
+{
+
+/// An HTTP request that asks for something, a WebSocket or not.
+struct HttpRequest
+{
+    std::string method;
+    std::string path;   ///< of the target, as it came
+    std::string query;  ///< behind the '?', as it came
+    HttpHead head;
+};
+
+/// Reads the request out of a head that is complete, and refuses what no HTTP/1.1 request may be: another
+/// version, no Host or two, a body.
+[[nodiscard]] std::variant<HttpRequest, HttpRefusal> readRequest(HttpHead head);
+
+/// Whether the request asks for a WebSocket in the right way (RFC 6455, section 4.2.1); otherwise why it is
+/// refused.
+[[nodiscard]] std::optional<HttpRefusal> judgeUpgrade(const HttpRequest& request);
+
+/// The response that accepts it.
+[[nodiscard]] std::string upgradeResponse(const HttpRequest& request,
+                                          std::optional<std::string_view> subprotocol = {});
+
+/// The response that refuses it, after which the connection ends.
+[[nodiscard]] std::string refusalResponse(const HttpRefusal& refusal);
+
+}  // namespace strandcast

@@ -1,0 +1,55 @@
+#include "websocket/upgrade_response.hpp"
+
+#include "websocket/handshake_key.hpp"
+
+#include <algorithm>
+
+namespace strandcast
+{
+
+std::string upgradeRequest(const UpgradeRequest& request)
+{
+    std::string text = "GET " + request.target + " HTTP/1.1\r\nHost: " + request.host +
+                       "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
+                       "\r\nSec-WebSocket-Key: " +
+                       request.key + "\r\n";
+    for (std::size_t index = 0; index < request.subprotocols.size(); ++index)
+        text += (index == 0 ? "Sec-WebSocket-Protocol: " : ", ") + request.subprotocols[index];
+    if (!request.subprotocols.empty()) text += "\r\n";
+    for (const auto& header : request.headers) text += header.name + ": " + header.value + "\r\n";
+    return text += "\r\n";
+}
+
+bool isHeader(const HttpHead::Header& header) noexcept
+{
+    return isToken(header.name) && std::none_of(header.value.begin(), header.value.end(),
+                                                [](char character)
+                                                {
+                                                    const auto byte = static_cast<unsigned char>(character);
+                                                    return (byte < 0x20 && character != '\t') || byte == 0x7F;
+                                                });
+}
+
+std::optional<std::string> judgeResponse(const HttpHead& response, const UpgradeRequest& request)
+{
+    const std::string_view line = response.startLine;
+    if (!line.starts_with("HTTP/1.1 ") || line.size() < 12) return "the server's answer is not HTTP/1.1";
+    const auto status = line.substr(9);
+    if (status.substr(0, 3) != "101" || (status.size() > 3 && status[3] != ' '))
+        return "the server answered " + std::string(status);
+    if (!response.hasToken("Upgrade", "websocket") || !response.hasToken("Connection", "upgrade"))
+        return "the server's answer upgrades to something else";
+    if (response.count("Sec-WebSocket-Accept") != 1 ||
+        response.first("Sec-WebSocket-Accept") != acceptKey(request.key))
+        return "the server's Sec-WebSocket-Accept does not answer this request";
+    if (!response.tokens("Sec-WebSocket-Extensions").empty())
+        return "the server uses an extension that was not asked for";
+    const auto subprotocol = response.first("Sec-WebSocket-Protocol");
+    if (subprotocol && (response.count("Sec-WebSocket-Protocol") != 1 ||
+                        std::find(request.subprotocols.begin(), request.subprotocols.end(), *subprotocol) ==
+                            request.subprotocols.end()))
+        return "the server chose a subprotocol that was not asked for";
+    return std::nullopt;
+}
+
+}  // namespace strandcast

@@ -1,0 +1,71 @@
+#include "websocket/utf8.hpp"
+
+#include <cstring>
+
+namespace strandcast
+{
+
+namespace
+{
+
+// How many bytes at the front are ASCII, in steps of a word.
+std::size_t asciiWords(const std::byte* bytes, std::size_t size) noexcept
+{
+    constexpr std::uint64_t highBits = 0x8080808080808080;
+    std::size_t done = 0;
+    for (; size - done >= 4 * sizeof(std::uint64_t); done += 4 * sizeof(std::uint64_t))
+    {
+        std::uint64_t words[4];
+        std::memcpy(words, bytes + done, sizeof words);
+        if (((words[0] | words[1] | words[2] | words[3]) & highBits) != 0) break;
+    }
+    for (; size - done >= sizeof(std::uint64_t); done += sizeof(std::uint64_t))
+    {
+        std::uint64_t word;
+        std::memcpy(&word, bytes + done, sizeof word);
+        if ((word & highBits) != 0) break;
+    }
+    return done;
+}
+
+}  // namespace
+
+bool Utf8Validator::accept(std::span<const std::byte> bytes) noexcept
+{
+    const std::byte* at = bytes.data();
+    const std::byte* const end = at + bytes.size();
+    while (at != end)
+    {
+        if (left_ == 0) at += asciiWords(at, static_cast<std::size_t>(end - at));
+        if (at == end) break;
+        const auto byte = static_cast<std::uint8_t>(*at++);
+        if (left_ == 0)
+        {
+            if (byte >= 0x80 && !begin(byte)) return false;
+            continue;
+        }
+        if (byte < lowest_ || byte > highest_) return false;
+        lowest_ = 0x80;
+        highest_ = 0xBF;
+        --left_;
+    }
+    return true;
+}
+
+// RFC 3629, section 4: the first byte bounds the second.
+bool Utf8Validator::begin(std::uint8_t byte) noexcept
+{
+    if (byte < 0xC2 || byte > 0xF4) return false;
+    left_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
+    switch (byte)
+    {
+    case 0xE0: lowest_ = 0xA0; break;
+    case 0xED: highest_ = 0x9F; break;
+    case 0xF0: lowest_ = 0x90; break;
+    case 0xF4: highest_ = 0x8F; break;
+    default: break;
+    }
+    return true;
+}
+
+}  // namespace strandcast
