@@ -1,0 +1,242 @@
+#pragma once
+
+#include "topic/segments.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace strandcast
+{
+
+/// Lets a map of strings be asked with a view.
+struct TextHash
+{
+    using is_transparent = void;
+    [[nodiscard]] std::size_t operator()(std::string_view text) const noexcept
+    {
+        return std::hash<std::string_view>()(text);
+    }
+};
+
+/// Who is subscribed to what, by segments: finding the subscribers of a topic takes time that grows with the
+/// topic's depth and with who is found, not with the number of subscriptions. Patterns and topics are valid:
+/// see checkPattern().
+///
+/// `Less` orders the subscribers of an answer; it must not depend on addresses.
+template <typename Subscriber, typename Less = std::less<Subscriber>>
+class Trie
+{
+public:
+    /// Subscribes to a topic or pattern. False where that is so already.
+    bool insert(std::string_view pattern, Subscriber subscriber)
+    {
+        Node* node = &root(separatorOf(pattern));
+        forEachSegment(pattern, [&](std::string_view segment) { node = &descend(*node, segment); });
+        auto& subscribers = node->subscribers;
+        if (std::find(subscribers.begin(), subscribers.end(), subscriber) != subscribers.end()) return false;
+        subscribers.push_back(subscriber);
+        ++size_;
+        cache_.clear();
+        return true;
+    }
+
+    /// False where it was not subscribed.
+    bool erase(std::string_view pattern, const Subscriber& subscriber)
+    {
+        std::vector<std::pair<Node*, std::string_view>>
+            path;  // each node on the way, and how to go on from it
+        Node* node = &root(separatorOf(pattern));
+        forEachSegment(pattern,
+                       [&](std::string_view segment)
+                       {
+                           path.emplace_back(node, segment);
+                           if (node) node = node->child(segment);
+                       });
+        if (!node) return false;
+        const auto found = std::find(node->subscribers.begin(), node->subscribers.end(), subscriber);
+        if (found == node->subscribers.end()) return false;
+        node->subscribers.erase(found);
+        --size_;
+        cache_.clear();
+        for (auto step = path.rbegin(); step != path.rend() && node->isUnused(); ++step)
+        {
+            node = step->first;
+            node->eraseChild(step->second);
+            --nodes_;
+        }
+        return true;
+    }
+
+    /// The subscribers of a topic, each once however many of its patterns match, in the order of `Less`. The
+    /// answer is kept until a subscription changes, so that a hot topic costs a look-up; the span lasts as
+    /// long.
+    [[nodiscard]] std::span<const Subscriber> match(std::string_view topic)
+    {
+        if (const auto known = cache_.find(topic); known != cache_.end()) return known->second;
+        if (cache_.size() >= maxCachedAnswers) cache_.clear();
+        std::vector<Subscriber> found;
+        const auto separator = separatorOf(topic);
+        for (const auto other : {Separator::none, Separator::dot, Separator::slash})
+            if (meet(separator, other)) collect(root(other), topic, found);
+        std::sort(found.begin(), found.end(), Less());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
+        return cache_.emplace(std::string(topic), std::move(found)).first->second;
+    }
+
+    /// Calls `visit` with each subscribed pattern and its subscribers, in the order of their subscription.
+    /// The patterns come in no order that lasts.
+    template <typename Visit>
+    void forEach(Visit visit) const
+    {
+        for (const auto separator : {Separator::none, Separator::dot, Separator::slash})
+            forEachBelow(roots_[static_cast<std::size_t>(separator)], {},
+                         separator == Separator::slash ? '/' : '.', visit);
+    }
+
+    /// How many subscriptions there are.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    /// How many nodes beside the roots; none in an empty trie.
+    [[nodiscard]] std::size_t nodeCount() const noexcept { return nodes_; }
+
+    /// How many nodes the last match that was not cached looked at.
+    [[nodiscard]] std::size_t lastVisits() const noexcept { return visits_; }
+
+private:
+    static constexpr std::size_t maxCachedAnswers = 1024;
+
+    struct Node
+    {
+        std::unordered_map<std::string, std::unique_ptr<Node>, TextHash, std::equal_to<>> children;
+        std::unique_ptr<Node> star;  // of `*`
+        std::unique_ptr<Node> hash;  // of `#`
+        std::vector<Subscriber> subscribers;
+        std::uint64_t reachedAt = 0;  // the step of a match in which this node of a `#` was reached last
+
+        [[nodiscard]] Node* child(std::string_view segment) const
+        {
+            if (segment == "*") return star.get();
+            if (segment == "#") return hash.get();
+            return literal(segment);
+        }
+
+        [[nodiscard]] Node* literal(std::string_view segment) const
+        {
+            const auto found = children.find(segment);
+            return found == children.end() ? nullptr : found->second.get();
+        }
+
+        void eraseChild(std::string_view segment)
+        {
+            if (segment == "*")
+                star.reset();
+            else if (segment == "#")
+                hash.reset();
+            else
+                children.erase(children.find(segment));
+        }
+
+        [[nodiscard]] bool isUnused() const
+        {
+            return subscribers.empty() && children.empty() && !star && !hash;
+        }
+    };
+
+    /// A node that what was looked at of the topic leads to.
+    struct Reached
+    {
+        Node* node;
+        bool isHash;  // it may take further segments
+    };
+
+    [[nodiscard]] Node& root(Separator separator) { return roots_[static_cast<std::size_t>(separator)]; }
+
+    [[nodiscard]] Node& descend(Node& node, std::string_view segment)
+    {
+        if (Node* const known = node.child(segment)) return *known;
+        ++nodes_;
+        auto created = std::make_unique<Node>();
+        Node& reference = *created;
+        if (segment == "*")
+            node.star = std::move(created);
+        else if (segment == "#")
+            node.hash = std::move(created);
+        else
+            node.children.emplace(std::string(segment), std::move(created));
+        return reference;
+    }
+
+    // All the ways through the trie are followed at once, a segment at a time. A tree leads to a node in one
+    // way, and a node of a `#` is noted once in a step; so a step looks at no node twice, whatever the
+    // patterns are.
+    void collect(Node& start, std::string_view topic, std::vector<Subscriber>& found)
+    {
+        visits_ = 0;
+        reached_.clear();
+        ++step_;
+        reach(start, false, !isReserved(topic));
+        bool isFirst = true;
+        forEachSegment(topic,
+                       [&](std::string_view segment)
+                       {
+                           std::swap(reached_, before_);
+                           reached_.clear();
+                           ++step_;
+                           for (const auto [node, isHash] : before_)
+                           {
+                               ++visits_;
+                               if (isHash) reach(*node, true, true);
+                               if (Node* const child = node->literal(segment)) reach(*child, false, true);
+                               if (node->star && !(isFirst && isReserved(topic)))
+                                   reach(*node->star, false, true);
+                           }
+                           isFirst = false;
+                       });
+        for (const auto [node, isHash] : reached_)
+            found.insert(found.end(), node->subscribers.begin(), node->subscribers.end());
+    }
+
+    // A `#` below may take no segment at all.
+    void reach(Node& node, bool isHash, bool withHash)
+    {
+        if (isHash)
+        {
+            if (node.reachedAt == step_) return;
+            node.reachedAt = step_;
+        }
+        reached_.push_back({&node, isHash});
+        if (withHash && node.hash) reach(*node.hash, true, true);
+    }
+
+    template <typename Visit>
+    static void forEachBelow(const Node& node, const std::string& path, char separator, Visit& visit)
+    {
+        if (!node.subscribers.empty()) visit(path, node.subscribers);
+        const auto below = [&](std::string_view segment)
+        { return path.empty() ? std::string(segment) : path + separator + std::string(segment); };
+        for (const auto& [segment, child] : node.children)
+            forEachBelow(*child, below(segment), separator, visit);
+        if (node.star) forEachBelow(*node.star, below("*"), separator, visit);
+        if (node.hash) forEachBelow(*node.hash, below("#"), separator, visit);
+    }
+
+    std::array<Node, 3> roots_;  // one for each Separator: what they hold does not meet
+    std::size_t size_ = 0;
+    std::size_t nodes_ = 0;
+    std::size_t visits_ = 0;
+    std::uint64_t step_ = 0;
+    std::vector<Reached> reached_;
+    std::vector<Reached> before_;
+    std::unordered_map<std::string, std::vector<Subscriber>, TextHash, std::equal_to<>> cache_;
+};
+
+}  // namespace strandcast

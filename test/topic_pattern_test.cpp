@@ -1,0 +1,203 @@
+#include "topic/trie.hpp"
+
+#include <strandcast/error.hpp>
+#include <strandcast/topics.hpp>
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+using namespace strandcast;
+
+namespace
+{
+
+// The oracle: protocol.md's section "Topics", in the slowest and plainest way.
+
+std::vector<std::string> split(const std::string& text)
+{
+    const char separator = text.find('/') != std::string::npos ? '/' : '.';
+    std::vector<std::string> segments(1);
+    for (const char character : text)
+    {
+        if (character == separator)
+            segments.emplace_back();
+        else
+            segments.back() += character;
+    }
+    return segments;
+}
+
+char kind(const std::string& text)
+{
+    return text.find('/') != std::string::npos ? '/' : text.find('.') != std::string::npos ? '.' : ' ';
+}
+
+bool segmentsMatch(const std::vector<std::string>& pattern, std::size_t p,
+                   const std::vector<std::string>& topic, std::size_t t)
+{
+    if (p == pattern.size()) return t == topic.size();
+    if (pattern[p] == "#")
+        return segmentsMatch(pattern, p + 1, topic, t) ||
+               (t < topic.size() && segmentsMatch(pattern, p, topic, t + 1));
+    return t < topic.size() && (pattern[p] == "*" || pattern[p] == topic[t]) &&
+           segmentsMatch(pattern, p + 1, topic, t + 1);
+}
+
+bool oracle(const std::string& pattern, const std::string& topic)
+{
+    if (kind(pattern) != ' ' && kind(topic) != ' ' && kind(pattern) != kind(topic)) return false;
+    if (topic[0] == '$' && (pattern[0] == '*' || pattern[0] == '#')) return false;
+    return segmentsMatch(split(pattern), 0, split(topic), 0);
+}
+
+std::string randomText(std::mt19937& random, std::initializer_list<const char*> alphabet)
+{
+    const auto pick = [&] { return std::string(*(alphabet.begin() + random() % alphabet.size())); };
+    const std::string separator = random() % 2 == 0 ? "." : "/";
+    std::string text = pick();
+    for (auto more = random() % 5; more > 0; --more) text += separator + pick();
+    return text;
+}
+
+std::string randomPattern(std::mt19937& random)
+{
+    return randomText(random, {"a", "b", "*", "#", "$x"});
+}
+std::string randomTopic(std::mt19937& random)
+{
+    return randomText(random, {"a", "b", "c", "$x"});
+}
+
+}  // namespace
+
+TEST_CASE("a '#' is any number of segments, none included, and a '*' is exactly one")
+{
+    CHECK(TopicPattern("agent.#").matches("agent"));
+    CHECK(TopicPattern("agent.#").matches("agent.a"));
+    CHECK(TopicPattern("agent.#").matches("agent.a.b"));
+    CHECK_FALSE(TopicPattern("agent.#").matches("agents"));
+    CHECK(TopicPattern("a.#.z").matches("a.z"));
+    CHECK(TopicPattern("a.#.z").matches("a.b.c.z"));
+    CHECK(TopicPattern("agent.*.status").matches("agent.7.status"));
+    CHECK_FALSE(TopicPattern("agent.*.status").matches("agent.status"));
+    CHECK_FALSE(TopicPattern("agent.*.status").matches("agent.7.8.status"));
+    CHECK(TopicPattern("#").matches("a/b/c"));
+    CHECK(TopicPattern("#").matches("a.b.c"));
+}
+
+TEST_CASE("dots and slashes do not meet, and a single segment goes with both")
+{
+    CHECK_FALSE(TopicPattern("a.*").matches("a/b"));
+    CHECK_FALSE(TopicPattern("a/*").matches("a.b"));
+    CHECK(TopicPattern("a/#").matches("a"));
+    CHECK(TopicPattern("a.#").matches("a"));
+    // Where there is a slash, a dot is a letter.
+    CHECK(TopicPattern("a.b/*").matches("a.b/c.d"));
+}
+
+TEST_CASE("a leading wildcard does not match a topic of the server's own")
+{
+    CHECK_FALSE(TopicPattern("#").matches("$presence.a"));
+    CHECK_FALSE(TopicPattern("*.a").matches("$presence.a"));
+    CHECK(TopicPattern("$presence.*").matches("$presence.a"));
+}
+
+TEST_CASE("a topic or pattern that is none is refused with what is wrong")
+{
+    CHECK(checkPattern("a.b*") == "Invalid pattern: a wildcard must be a whole segment");
+    CHECK(checkPattern("") == "Invalid pattern: it is empty");
+    CHECK(checkPattern("a..b") == "Invalid pattern: it has an empty segment");
+    CHECK(checkPattern(".a") == "Invalid pattern: it has an empty segment");
+    CHECK(checkPattern("a/") == "Invalid pattern: it has an empty segment");
+    CHECK(checkTopic("a.*") == "Invalid topic: wildcards are for subscribing");
+    CHECK(checkTopic("a.b") == std::nullopt);
+    CHECK(checkPattern("a.*.#") == std::nullopt);
+    CHECK_THROWS_AS(TopicPattern("a.#b"), Error);
+}
+
+TEST_CASE("the limits on length and depth hold to the byte and to the segment")
+{
+    CHECK(checkTopic(std::string(255, 'a')) == std::nullopt);
+    CHECK(checkTopic(std::string(256, 'a')) == "Invalid topic: it is longer than 255 bytes");
+    std::string deep = "a";
+    for (int segments = 1; segments < 64; ++segments) deep += ".a";
+    CHECK(checkTopic(deep) == std::nullopt);
+    CHECK(checkTopic(deep + ".a") == "Invalid topic: it has more than 64 segments");
+}
+
+TEST_CASE("a pattern matches what the brute-force matcher says, over random patterns and topics")
+{
+    std::mt19937 random(1);
+    int matches = 0;
+    for (int round = 0; round < 50'000; ++round)
+    {
+        const auto pattern = randomPattern(random);
+        const auto topic = randomTopic(random);
+        CAPTURE(pattern);
+        CAPTURE(topic);
+        REQUIRE(TopicPattern(pattern).matches(topic) == oracle(pattern, topic));
+        matches += oracle(pattern, topic) ? 1 : 0;
+    }
+    CHECK(matches > 1'000);
+}
+
+TEST_CASE("the trie finds whom the brute-force matcher finds, whatever is subscribed and unsubscribed")
+{
+    std::mt19937 random(2);
+    Trie<int> trie;
+    std::set<std::pair<std::string, int>> subscriptions;
+    for (int round = 0; round < 30'000; ++round)
+    {
+        const auto pattern = randomPattern(random);
+        const int subscriber = static_cast<int>(random() % 8);
+        // Grows and shrinks in waves, down to nothing.
+        if (random() % 100 < (round / 5'000 % 2 == 0 ? 60U : 35U))
+            REQUIRE(trie.insert(pattern, subscriber) == subscriptions.emplace(pattern, subscriber).second);
+        else
+            REQUIRE(trie.erase(pattern, subscriber) == (subscriptions.erase({pattern, subscriber}) == 1));
+        REQUIRE(trie.size() == subscriptions.size());
+        if (round % 3 != 0) continue;
+        const auto topic = randomTopic(random);
+        std::set<int> expected;
+        for (const auto& [subscribed, who] : subscriptions)
+            if (oracle(subscribed, topic)) expected.insert(who);
+        const auto found = trie.match(topic);
+        CAPTURE(topic);
+        REQUIRE(std::vector<int>(found.begin(), found.end()) ==
+                std::vector<int>(expected.begin(), expected.end()));
+        const auto again = trie.match(topic);
+        REQUIRE(std::equal(found.begin(), found.end(), again.begin(), again.end()));
+    }
+    std::map<std::string, std::set<int>> listed;
+    trie.forEach([&](const std::string& pattern, const std::vector<int>& who)
+                 { listed[pattern].insert(who.begin(), who.end()); });
+    std::map<std::string, std::set<int>> expected;
+    for (const auto& [pattern, who] : subscriptions) expected[pattern].insert(who);
+    CHECK(listed == expected);
+
+    const auto left = subscriptions;
+    for (const auto& [pattern, who] : left) REQUIRE(trie.erase(pattern, who));
+    CHECK(trie.size() == 0);
+    CHECK(trie.nodeCount() == 0);
+}
+
+TEST_CASE("patterns made to branch at every segment cost a match no more than their nodes at each step")
+{
+    Trie<int> trie;
+    std::string pattern = "#";
+    std::string topic = "a";
+    for (int depth = 1; depth < 32; ++depth)
+    {
+        pattern += ".a.#";
+        topic += ".a";
+    }
+    for (int depth = 1; depth < 32; ++depth) topic += ".a";
+    REQUIRE(trie.insert(pattern, 1));
+    CHECK(trie.match(topic).size() == 1);
+    CHECK(trie.lastVisits() <= trie.nodeCount() * 64 + 64);
+    CHECK(TopicPattern(pattern + ".b").matches(topic + ".b"));
+    CHECK_FALSE(TopicPattern(pattern + ".b").matches(topic));
+}
