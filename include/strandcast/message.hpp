@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <compare>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -27,23 +28,43 @@ using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 class Json
 {
 public:
-    /// Checks `text` against RFC 8259.
+    /// A member of an object in the making.
+    using Member = std::pair<boost::json::string_view, boost::json::value_ref>;
+
+    /// Checks `text` against RFC 8259, nested at most 128 deep, and keeps it without the space around it.
     /// @throws Error with Errc::invalidMessage, saying where and what was expected.
     [[nodiscard]] static Json parse(std::string_view text);
 
     /// Takes text that is known to be valid.
     [[nodiscard]] static Json fromValidText(std::string text) { return Json(Valid(), std::move(text)); }
 
-    /// Writes `value` out: `client.publish("a.b", {{"x", 1}})`.
+    /// Writes `value` out.
+    /// @throws Error with Errc::invalidArgument where a string or a key in it is not UTF-8.
     Json(const boost::json::value& value);  // NOLINT(google-explicit-constructor): a value is what users have
-    Json(std::initializer_list<boost::json::value_ref> value);
-    /// The same for whatever a boost::json::value can be made of: numbers, strings, objects, arrays.
+
+    /// An object of these members: `Json data = {{"x", 1}, {"list", {1, 2}}};`
+    ///
+    /// A list is always an object here. Could it be an array as well, as for a boost::json::value, then
+    /// `{{"x", 1}}` would be the array `["x",1]` wherever a std::optional<Json> takes the outer braces for
+    /// its own; so that is an error at compile time instead.
+    Json(std::initializer_list<Member> members);
+
+    /// The same for whatever a boost::json::value can be made of: numbers, string literals, objects, arrays.
     template <typename T>
         requires(!std::same_as<std::remove_cvref_t<T>, Json> &&
                  !std::same_as<std::remove_cvref_t<T>, boost::json::value> &&
                  std::convertible_to<T, boost::json::value>)
     Json(T&& value)  // NOLINT(google-explicit-constructor)
         : Json(static_cast<const boost::json::value&>(boost::json::value(std::forward<T>(value))))
+    {
+    }
+
+    /// A JSON string of these characters, which are UTF-8. For JSON text there is parse().
+    template <typename T>
+        requires(!std::same_as<std::remove_cvref_t<T>, Json> && !std::convertible_to<T, boost::json::value> &&
+                 std::convertible_to<T, std::string_view>)
+    Json(const T& characters)  // NOLINT(google-explicit-constructor)
+        : Json(boost::json::value(boost::json::string(std::string_view(characters))))
     {
     }
 

@@ -1,5 +1,7 @@
 #include "message/json_scanner.hpp"
 
+#include "message/utf8_prefix.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -90,6 +92,21 @@ std::size_t unescapeUnicode(std::string& out, std::string_view escaped, std::siz
     }
     appendUtf8(out, isHighSurrogate(unit) || isLowSurrogate(unit) ? 0xFFFD : unit);
     return position;
+}
+
+// A program's string that is no UTF-8 must not cost whoever is sent it the connection (RFC 6455,
+// section 8.1).
+void appendUtf8Run(std::string& out, std::string_view run)
+{
+    for (;;)
+    {
+        const auto readable = utf8PrefixLength(run);
+        out.append(run.substr(0, readable));
+        run.remove_prefix(readable);
+        if (run.empty()) return;
+        out += "\xEF\xBF\xBD";
+        run.remove_prefix(1);
+    }
 }
 
 }  // namespace
@@ -310,7 +327,7 @@ void appendJsonString(std::string& out, std::string_view text)
     {
         const auto plain =
             static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), isPlain) - text.begin());
-        out.append(text.substr(0, plain));
+        appendUtf8Run(out, text.substr(0, plain));
         text.remove_prefix(plain);
         if (text.empty()) break;
         switch (const char character = text.front())

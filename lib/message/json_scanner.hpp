@@ -65,7 +65,7 @@ private:
 /// U+FFFD.
 [[nodiscard]] std::string unescapeJson(std::string_view escaped);
 
-/// Appends `text`, which is UTF-8, as a JSON string with its quotes.
+/// Appends `text` as a JSON string with its quotes. Each byte that is not UTF-8 becomes U+FFFD.
 void appendJsonString(std::string& out, std::string_view text);
 
 }  // namespace strandcast

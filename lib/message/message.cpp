@@ -1,4 +1,5 @@
 #include "message/json_scanner.hpp"
+#include "message/utf8_prefix.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message.hpp>
@@ -37,14 +38,24 @@ Json Json::parse(std::string_view text)
 {
     if (const auto error = checkJson(text, maxJsonDepth))
         throw Error(Errc::invalidMessage, fmt::format("not JSON: {}", error->text()));
+    // RFC 8259, section 8.1. A text that is not would cost its sender the connection (RFC 6455, section 8.1).
+    if (const auto readable = utf8PrefixLength(text); readable != text.size())
+        throw Error(Errc::invalidMessage, fmt::format("not JSON: UTF-8 was expected at byte {}", readable));
     const auto begin = text.find_first_not_of(" \t\r\n");
     const auto end = text.find_last_not_of(" \t\r\n");
     return fromValidText(std::string(text.substr(begin, end - begin + 1)));
 }
 
-Json::Json(const boost::json::value& value) : text_(boost::json::serialize(value)) {}
+Json::Json(const boost::json::value& value) : text_(boost::json::serialize(value))
+{
+    const auto readable = utf8PrefixLength(text_);
+    if (readable != text_.size())
+        throw Error(Errc::invalidArgument,
+                    fmt::format("strings in JSON must be UTF-8; byte {} is not, of {:.40}", readable,
+                                std::string_view(text_).substr(0, readable)));
+}
 
-Json::Json(std::initializer_list<boost::json::value_ref> value) : Json(boost::json::value(value)) {}
+Json::Json(std::initializer_list<Member> members) : Json(boost::json::value(boost::json::object(members))) {}
 
 boost::json::value Json::value() const
 {
