@@ -32,11 +32,6 @@ TaskGroup::TaskGroup(ShardExecutor executor) : executor_(executor), tasks_(std::
 {
 }
 
-TaskGroup::~TaskGroup()
-{
-    cancel();
-}
-
 void TaskGroup::spawn(Strand<> strand)
 {
     const auto task = tasks_->signals.emplace(tasks_->signals.end());

@@ -16,15 +16,14 @@ namespace strandcast
 {
 
 /// Owns strands: starts them, can cancel them all, and can be awaited until none is left. Used on its shard's
-/// thread alone. Letting go of it cancels what still runs; those strands unwind in the shard's next turns and
-/// must therefore own whatever they touch.
+/// thread alone. Who lets go of a group that has not ended has cancelled it, and its strands, which unwind in
+/// the shard's next turns or with its io_context, own whatever they touch.
 class TaskGroup
 {
 public:
     explicit TaskGroup(ShardExecutor executor);
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
-    ~TaskGroup();
 
     /// Starts `strand`; it runs up to its first suspension before this returns, if called on the shard's
     /// thread. A strand that fails with anything but operation_aborted takes the failure to who runs the
