@@ -1,0 +1,405 @@
+#include "connection/connection.hpp"
+
+#include "coro/sleep.hpp"
+
+#include <asio/cancellation_state.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/system_error.hpp>
+#include <asio/this_coro.hpp>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+#include <variant>
+
+namespace strandcast
+{
+
+namespace
+{
+
+// A peer that sends without pause must not keep the others of its shard waiting.
+constexpr int maxReadsPerTurn = 16;
+
+// More pieces in one system call gain nothing.
+constexpr std::size_t maxPiecesPerWrite = 128;
+
+template <typename... Handlers>
+struct Overloaded : Handlers...
+{
+    using Handlers::operator()...;
+};
+
+Clock::duration sweepInterval(const ConnectionOptions& options)
+{
+    using namespace std::chrono_literals;
+    Clock::duration interval = std::min(options.closeTimeout, options.shortestDeadline);
+    if (options.heartbeatInterval > 0ms)
+        interval = std::min<Clock::duration>(interval, options.heartbeatInterval);
+    return std::clamp<Clock::duration>(interval / 8, 1ms, 1s);
+}
+
+}  // namespace
+
+Connection::Connection(Shard& shard, std::unique_ptr<Transport> transport, const ConnectionOptions& options,
+                       ConnectionHandler& handler)
+    : shard_(shard),
+      transport_(std::move(transport)),
+      options_(options),
+      handler_(handler),
+      protocol_(options.role, options.protocol, options.role == Role::client ? this : nullptr),
+      heard_(shard.clock().now()),
+      place_(shard.add(*this, sweepInterval(options)))
+{
+}
+
+Connection::~Connection()
+{
+    shard_.remove(place_);
+    if (dirty_) shard_.flushQueue().erase(*this);
+}
+
+Strand<CloseReason> Connection::run(std::string received)
+{
+    std::exception_ptr failure;
+    try
+    {
+        if (!received.empty()) this->received(std::as_writable_bytes(std::span(received)));
+        received = std::string();
+        co_await readAll();
+    }
+    catch (const asio::system_error&)
+    {
+        // Cancelled, or closed by abandon(): both are an end.
+    }
+    catch (...)
+    {
+        failure = std::current_exception();
+    }
+    abandon();
+    // The end is awaited in any case, for the writer refers to this.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    while (writing_) co_await waitForWake();
+    dropEvents();
+    if (failure) std::rethrow_exception(failure);
+    co_return reason_ ? std::move(*reason_) : CloseReason{CloseCode::abnormal, {}};
+}
+
+Strand<> Connection::readAll()
+{
+    while (state_ != State::over)
+    {
+        switch (readTurn())
+        {
+        case Turn::idle: co_await transport_->waitReadable(); break;
+        case Turn::more: co_await yieldTurn(); break;
+        case Turn::stop:
+            if (state_ != State::over) co_await waitForWake();
+            break;
+        }
+    }
+}
+
+Connection::Turn Connection::readTurn()
+{
+    for (int reads = 0; reads < maxReadsPerTurn; ++reads)
+    {
+        if (protocol_.hasRetained()) received({});
+        if (state_ == State::over || isPaused()) return Turn::stop;
+        const auto buffer = shard_.readBuffer();
+        const auto transfer = transport_->tryRead(buffer);
+        switch (transfer.outcome)
+        {
+        case Transfer::Outcome::moved: received(buffer.first(transfer.size)); break;
+        case Transfer::Outcome::wouldBlock: return Turn::idle;
+        case Transfer::Outcome::end:
+        case Transfer::Outcome::failed: lost(); return Turn::stop;
+        }
+    }
+    return Turn::more;
+}
+
+void Connection::received(std::span<std::byte> bytes)
+{
+    heard_ = shard_.clock().now();
+    pinged_ = false;
+    if (state_ != State::open)
+    {
+        discarded_ += bytes.size();
+        if (discarded_ > options_.maxDiscardedBytes) return abandon();
+    }
+    protocol_.receive(bytes);
+    handleEvents();
+    protocol_.retain();
+    takeOutput();
+}
+
+void Connection::handleEvents()
+{
+    while (state_ != State::over && !isPaused())
+    {
+        const auto event = protocol_.nextEvent();
+        if (!event) return;
+        handle(*event);
+        // Answers and Pongs keep their order: what the protocol says to this event goes before what the next
+        // one asks.
+        takeOutput();
+    }
+}
+
+void Connection::handle(const ProtocolEvent& event)
+{
+    std::visit(
+        Overloaded{
+            [this](const TextReceived& message)
+            {
+                if (state_ == State::open) handler_.onText(message.text);
+            },
+            [this](const BinaryReceived& message)
+            {
+                if (state_ == State::open) handler_.onBinary(message.bytes);
+            },
+            [](const PingReceived&) {},
+            [](const PongReceived&) {},
+            [this](const PeerClosed& closed) { peerClosed(closed.reason); },
+            [this](const ProtocolFailed& failure) { failed(failure.reason); },
+        },
+        event);
+}
+
+void Connection::peerClosed(CloseReason reason)
+{
+    if (!reason_) reason_ = std::make_unique<CloseReason>(std::move(reason));
+    dropEvents();  // who sent a Close takes no more (RFC 6455, section 5.5.1)
+    takeOutput();
+    state_ = State::closeSent;
+    closeDeadline_ = std::min(closeDeadline_, shard_.clock().now() + options_.closeTimeout);
+    wantFlush();
+}
+
+void Connection::failed(CloseReason reason)
+{
+    if (!reason_) reason_ = std::make_unique<CloseReason>(std::move(reason));
+    dropEvents();
+    takeOutput();
+    state_ = State::closeSent;
+    closeDeadline_ = std::min(closeDeadline_, shard_.clock().now() + options_.closeTimeout);
+    wantFlush();
+}
+
+void Connection::lost()
+{
+    if (!reason_)
+        reason_ = std::make_unique<CloseReason>(CloseReason{CloseCode::abnormal, "Connection lost"});
+    abandon();
+}
+
+void Connection::send(std::string_view text)
+{
+    append(Opcode::text, std::as_bytes(std::span(text)));
+}
+
+void Connection::sendBinary(std::span<const std::byte> bytes)
+{
+    append(Opcode::binary, bytes);
+}
+
+void Connection::append(Opcode opcode, std::span<const std::byte> payload)
+{
+    if (state_ != State::open) return;
+    FrameHeader header{.fin = true, .opcode = opcode, .payloadSize = payload.size()};
+    auto& out = outbox_.answers();
+    if (options_.role == Role::client) header.mask = makeMask(nextMask());
+    std::array<std::byte, maxFrameHeaderSize> encoded;
+    const auto headerSize = encodeFrameHeader(header, encoded);
+    out.append(reinterpret_cast<const char*>(encoded.data()), headerSize);
+    const auto begin = out.size();
+    out.append(reinterpret_cast<const char*>(payload.data()), payload.size());
+    if (header.mask) applyMask(std::as_writable_bytes(std::span(out)).subspan(begin), *header.mask);
+    wantFlush();
+}
+
+void Connection::sendEvent(const SharedFrame& frame)
+{
+    if (state_ != State::open) return;
+    const auto size = frame.bytes().size();
+    while (outbox_.isFullFor(size, options_.outbox))
+    {
+        const auto dropped = outbox_.takeOldestEvent();
+        // The only event left has begun to leave, and is out of reach: the new one is the one that does not
+        // fit.
+        if (!dropped) return handler_.onEventDropped(frame.topic());
+        handler_.onEventDropped(dropped.topic());
+    }
+    outbox_.pushEvent(frame);
+    wantFlush();
+}
+
+void Connection::ping()
+{
+    if (state_ != State::open) return;
+    protocol_.ping({});
+    takeOutput();
+}
+
+void Connection::close(CloseReason reason)
+{
+    if (state_ != State::open) return;
+    reason_ = std::make_unique<CloseReason>(std::move(reason));
+    state_ = State::closing;
+    closeDeadline_ = shard_.clock().now() + options_.closeTimeout;
+    wantFlush();
+    wake();
+}
+
+void Connection::closeWithoutEvents(CloseReason reason)
+{
+    if (state_ != State::open) return;
+    dropEvents();
+    close(std::move(reason));
+}
+
+void Connection::abandon()
+{
+    if (state_ == State::over) return;
+    state_ = State::over;
+    transport_->close();
+    wake();
+}
+
+void Connection::resumeReading()
+{
+    --pauses_;
+    // The peer was not read meanwhile, so its silence says nothing.
+    heard_ = shard_.clock().now();
+    if (!isPaused()) wake();
+}
+
+bool Connection::isPaused() const noexcept
+{
+    return state_ == State::open && (pauses_ > 0 || answersWait());
+}
+
+void Connection::takeOutput()
+{
+    if (!protocol_.hasOutput()) return;
+    outbox_.answers() += protocol_.takeOutput();
+    wantFlush();
+}
+
+void Connection::wantFlush()
+{
+    if (writing_ || state_ == State::over || std::exchange(dirty_, true)) return;
+    shard_.flushQueue().push(*this);
+}
+
+void Connection::flush()
+{
+    dirty_ = false;
+    if (writing_ || state_ == State::over) return;
+    switch (writeAll())
+    {
+    case Flushed::all: wake(); break;  // a reader may wait for its answers to leave
+    case Flushed::blocked:
+        writing_ = true;
+        shard_.tasks().spawn(writeRest());
+        break;
+    case Flushed::lost: lost(); break;
+    }
+}
+
+Strand<> Connection::writeRest()
+{
+    // No destructor of this frame touches the connection: where the io_context goes first, either frame may.
+    try
+    {
+        auto flushed = Flushed::blocked;
+        while (flushed == Flushed::blocked && state_ != State::over)
+        {
+            co_await transport_->waitWritable();
+            if (state_ != State::over) flushed = writeAll();
+            if (!answersWait()) wake();
+        }
+        if (flushed == Flushed::lost) lost();
+    }
+    catch (const asio::system_error&)
+    {
+        abandon();  // the socket was closed, or the shard ends
+    }
+    writing_ = false;
+    if (state_ != State::over && !outbox_.empty()) wantFlush();
+    wake();
+}
+
+Connection::Flushed Connection::writeAll()
+{
+    std::array<Outbox::Piece, maxPiecesPerWrite> pieces;
+    for (;;)
+    {
+        if (outbox_.empty() && state_ == State::closing) queueClose();
+        const auto count = outbox_.gather(pieces);
+        if (count == 0) break;
+        const auto transfer = transport_->tryWrite(std::span(pieces).first(count));
+        switch (transfer.outcome)
+        {
+        case Transfer::Outcome::moved: outbox_.consume(transfer.size); break;
+        case Transfer::Outcome::wouldBlock: return Flushed::blocked;
+        case Transfer::Outcome::end:
+        case Transfer::Outcome::failed: return Flushed::lost;
+        }
+    }
+    if (state_ != State::closeSent) return Flushed::all;
+    // RFC 6455, section 7.1.1: the server ends the TCP connection first, once both have said Close; before
+    // that it only half-closes, so that the peer reads the reason and not a reset.
+    if (options_.role == Role::server && protocol_.closeReceived()) return Flushed::lost;
+    if (options_.role == Role::server && !std::exchange(sentEnd_, true)) transport_->shutdownWrite();
+    return Flushed::all;
+}
+
+void Connection::queueClose()
+{
+    protocol_.close(*reason_);
+    outbox_.answers() += protocol_.takeOutput();
+    state_ = State::closeSent;
+}
+
+void Connection::dropEvents() noexcept
+{
+    while (const auto dropped = outbox_.takeOldestEvent()) handler_.onEventDropped(dropped.topic());
+}
+
+void Connection::checkDeadlines(Clock::time_point now)
+{
+    if (now >= closeDeadline_) return abandon();
+    if (now >= deadline_)
+    {
+        clearDeadline();
+        handler_.onDeadline();
+    }
+    if (state_ == State::open && options_.heartbeatInterval.count() > 0) heartbeat(now);
+    outbox_.releaseIfEmpty();
+}
+
+void Connection::heartbeat(Clock::time_point now)
+{
+    if (pauses_ > 0) return;  // it is this side that does not read
+    if (now - heard_ >= 2 * options_.heartbeatInterval)
+        return closeWithoutEvents({CloseCode::policyViolation, "Heartbeat timeout"});
+    if (now - heard_ < options_.heartbeatInterval || std::exchange(pinged_, true)) return;
+    ping();
+}
+
+Strand<> Connection::waitForWake()
+{
+    wake_ = std::make_unique<Signal>(shard_.executor());
+    co_await wake_->wait();
+    wake_.reset();
+}
+
+void Connection::wake() noexcept
+{
+    if (wake_) wake_->notify();
+}
+
+}  // namespace strandcast

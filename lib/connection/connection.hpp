@@ -1,0 +1,186 @@
+#pragma once
+
+#include "connection/outbox.hpp"
+#include "connection/shard.hpp"
+#include "coro/signal.hpp"
+#include "websocket/protocol.hpp"
+
+#include <strandcast/close_reason.hpp>
+#include <strandcast/strand.hpp>
+#include <strandcast/transport.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace strandcast
+{
+
+class Connection;
+
+/// What the owner of a connection hears, inline in the reader: it must not throw, and not destroy the
+/// connection.
+class ConnectionHandler
+{
+public:
+    virtual void onText(std::string_view text) = 0;
+    /// Never heard where the limits refuse binary messages.
+    virtual void onBinary(std::span<const std::byte> bytes) { static_cast<void>(bytes); }
+    /// The deadline of Connection::setDeadline() has passed; there is none any more.
+    virtual void onDeadline() {}
+    /// An event could not wait any longer, or not at all.
+    virtual void onEventDropped(std::string_view topic) { static_cast<void>(topic); }
+
+protected:
+    ~ConnectionHandler() = default;
+};
+
+struct ConnectionOptions
+{
+    Role role = Role::server;
+    ProtocolLimits protocol;
+    OutboxLimits outbox;
+    std::size_t maxAnswerBytes = 256 * 1024;  ///< above this a peer is not read until it takes its answers
+    std::chrono::milliseconds heartbeatInterval{
+        0};                                         ///< silent for two of these: closed with 1008; 0 is never
+    std::chrono::milliseconds closeTimeout{5'000};  ///< from the decision to close to insisting
+    std::chrono::milliseconds shortestDeadline{10'000}; ///< how exact setDeadline() must be: to an eighth of this
+    std::size_t maxDiscardedBytes = 16 * 1024 * 1024;  ///< read from a peer while waiting for its Close
+};
+
+/// One WebSocket peer after the upgrade, and its strands. It lives in the frame of the coroutine that awaits
+/// run(); what it is given outlives it. Used on its shard's thread alone.
+///
+/// The reader lives as long as the connection and holds no buffer; a writer exists only while the socket
+/// refuses bytes. There are two ways to stop: close() asks, abandon() insists.
+class Connection final : public MaskSource
+{
+public:
+    Connection(Shard& shard, std::unique_ptr<Transport> transport, const ConnectionOptions& options,
+               ConnectionHandler& handler);
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection();
+
+    /// Reads until the connection is over, whatever ends it, and gives why: the peer's reason where it closed
+    /// first, ours where we did, 1006 where it was lost. Begins with `received`, which came behind the
+    /// upgrade. Cancelling insists. All strands of the connection have ended when this has.
+    [[nodiscard]] Strand<CloseReason> run(std::string received);
+
+    /// Queues a text message that is never dropped. Ignored once closing.
+    void send(std::string_view text);
+    void sendBinary(std::span<const std::byte> bytes);
+
+    /// Queues an event that many share; what does not fit is dropped, the oldest first, and told to the
+    /// handler.
+    void sendEvent(const SharedFrame& frame);
+
+    /// Queues a WebSocket ping.
+    void ping();
+
+    /// Sends what is queued, then a Close, and waits for the peer's, at most `closeTimeout`. The first reason
+    /// counts.
+    void close(CloseReason reason);
+
+    /// The same without what is queued in events.
+    void closeWithoutEvents(CloseReason reason);
+
+    /// Ends it now; run() returns in a later turn.
+    void abandon();
+
+    /// Nothing more is read, nor handled, until resumeReading(). Calls may nest.
+    void pauseReading() noexcept { ++pauses_; }
+    void resumeReading();
+
+    /// The handler hears of `deadline`, within the precision of the sweep. One at a time.
+    void setDeadline(Clock::time_point deadline) noexcept { deadline_ = deadline; }
+    void clearDeadline() noexcept { deadline_ = Clock::time_point::max(); }
+
+    void setMaxMessageSize(std::size_t bytes) noexcept { protocol_.setMaxMessageSize(bytes); }
+
+    [[nodiscard]] bool isClosing() const noexcept { return state_ != State::open; }
+    [[nodiscard]] const Outbox& outbox() const noexcept { return outbox_; }
+    [[nodiscard]] std::string peerAddress() const { return transport_->peerAddress(); }
+
+    // For the shard.
+    void flush();
+    void checkDeadlines(Clock::time_point now);
+    void setPlace(std::size_t place) noexcept { place_ = place; }
+
+    [[nodiscard]] std::uint32_t nextMask() override
+    {
+        return static_cast<std::uint32_t>(shard_.random().next());
+    }
+
+private:
+    enum class State : std::uint8_t
+    {
+        open,
+        closing,    // the Close waits for what is queued before it
+        closeSent,  // it is in the queue, or gone; nothing follows it
+        over,       // no reading and no writing any more
+    };
+    enum class Flushed : std::uint8_t
+    {
+        all,
+        blocked,
+        lost,
+    };
+    enum class Turn : std::uint8_t
+    {
+        idle,  // the transport would block
+        more,  // stopped for fairness
+        stop,  // paused or over
+    };
+
+    [[nodiscard]] Turn readTurn();
+    void received(std::span<std::byte> bytes);
+    void handleEvents();
+    void handle(const ProtocolEvent& event);
+    void peerClosed(CloseReason reason);
+    void failed(CloseReason reason);
+    void lost();
+    void takeOutput();
+    void wantFlush();
+    void wake() noexcept;
+    [[nodiscard]] bool isPaused() const noexcept;
+    [[nodiscard]] bool answersWait() const noexcept
+    {
+        return outbox_.answersLeft() > options_.maxAnswerBytes;
+    }
+    [[nodiscard]] Strand<> readAll();
+    [[nodiscard]] Strand<> writeRest();
+    [[nodiscard]] Strand<> waitForWake();
+    [[nodiscard]] Flushed writeAll();
+    void queueClose();
+    void dropEvents() noexcept;
+    void heartbeat(Clock::time_point now);
+    void append(Opcode opcode, std::span<const std::byte> payload);
+
+    Shard& shard_;
+    std::unique_ptr<Transport> transport_;
+    const ConnectionOptions& options_;
+    ConnectionHandler& handler_;
+    Protocol protocol_;
+    Outbox outbox_;
+    std::unique_ptr<Signal> wake_;  // only while the reader waits for something else than its socket
+    std::unique_ptr<CloseReason> reason_;
+    Clock::time_point deadline_ = Clock::time_point::max();
+    Clock::time_point heard_;
+    Clock::time_point closeDeadline_ = Clock::time_point::max();
+    std::size_t place_ = 0;
+    std::size_t discarded_ = 0;
+    std::uint16_t pauses_ = 0;
+    State state_ = State::open;
+    bool dirty_ = false;
+    bool writing_ = false;
+    bool pinged_ = false;
+    bool sentEnd_ = false;
+};
+
+}  // namespace strandcast

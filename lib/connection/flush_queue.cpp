@@ -1,0 +1,45 @@
+#include "connection/flush_queue.hpp"
+
+#include "connection/connection.hpp"
+
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace strandcast
+{
+
+FlushQueue::FlushQueue(ShardExecutor executor) : executor_(executor), turn_(std::make_shared<Turn>()) {}
+
+FlushQueue::~FlushQueue()
+{
+    turn_->closed = true;
+}
+
+void FlushQueue::push(Connection& connection)
+{
+    turn_->waiting.push_back(&connection);
+    if (std::exchange(turn_->posted, true)) return;
+    // Behind everything that is ready now: what those handlers queue leaves with it.
+    asio::post(executor_, [turn = turn_] { turn->run(); });
+}
+
+void FlushQueue::erase(const Connection& connection) noexcept
+{
+    std::erase(turn_->waiting, &connection);
+    std::replace(turn_->flushing.begin(), turn_->flushing.end(), const_cast<Connection*>(&connection),
+                 static_cast<Connection*>(nullptr));
+}
+
+void FlushQueue::Turn::run()
+{
+    posted = false;
+    if (closed) return;
+    std::swap(waiting, flushing);
+    for (std::size_t index = 0; index < flushing.size(); ++index)
+        if (Connection* connection = flushing[index]) connection->flush();
+    flushing.clear();
+}
+
+}  // namespace strandcast

@@ -1,0 +1,55 @@
+#include "connection/shard.hpp"
+
+#include "connection/connection.hpp"
+
+namespace strandcast
+{
+
+Shard::Shard(ShardExecutor executor, Clock& clock, Random& random)
+    : executor_(executor),
+      clock_(clock),
+      random_(random),
+      readBuffer_(new std::byte[readBufferSize]),
+      flushQueue_(executor),
+      tasks_(executor),
+      swept_(executor)
+{
+}
+
+std::size_t Shard::add(Connection& connection, Clock::duration interval)
+{
+    connections_.push_back(&connection);
+    if (connections_.size() == 1 || interval < sweepInterval_)
+    {
+        sweepInterval_ = std::min(interval, sweepInterval_);
+        swept_.notify();
+    }
+    return connections_.size() - 1;
+}
+
+void Shard::remove(std::size_t place) noexcept
+{
+    connections_[place] = connections_.back();
+    connections_[place]->setPlace(place);
+    connections_.pop_back();
+}
+
+Strand<> Shard::sweep(std::shared_ptr<Shard> shard)
+{
+    for (;;)
+    {
+        if (shard->connections_.empty())
+        {
+            co_await shard->swept_.wait();
+            continue;
+        }
+        const auto next = shard->clock_.now() + shard->sweepInterval_;
+        co_await shard->swept_.waitUntil(shard->clock_, next);
+        const auto now = shard->clock_.now();
+        // No connection leaves inside: each is removed by its own strand, in a later turn.
+        for (std::size_t index = 0; index < shard->connections_.size(); ++index)
+            shard->connections_[index]->checkDeadlines(now);
+    }
+}
+
+}  // namespace strandcast

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "connection/flush_queue.hpp"
+#include "coro/signal.hpp"
+#include "coro/task_group.hpp"
+
+#include <strandcast/clock.hpp>
+#include <strandcast/random.hpp>
+#include <strandcast/strand.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace strandcast
+{
+
+class Connection;
+
+/// What the connections of one thread share: its executor, the seams of time and chance, the one buffer that
+/// all are read into, the queue of those to be flushed, and one sweep over their deadlines. Used on its
+/// thread alone, but for executor().
+class Shard
+{
+public:
+    Shard(ShardExecutor executor, Clock& clock, Random& random);
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
+    [[nodiscard]] Clock& clock() const noexcept { return clock_; }
+    [[nodiscard]] Random& random() const noexcept { return random_; }
+
+    /// For one read at a time, whose bytes are used up before the next suspension.
+    [[nodiscard]] std::span<std::byte> readBuffer() noexcept { return {readBuffer_.get(), readBufferSize}; }
+
+    [[nodiscard]] FlushQueue& flushQueue() noexcept { return flushQueue_; }
+
+    /// The strands that connections start and wait for.
+    [[nodiscard]] TaskGroup& tasks() noexcept { return tasks_; }
+
+    /// The connection is swept from now on, about every `interval` or more often. Gives its place, for
+    /// remove().
+    [[nodiscard]] std::size_t add(Connection& connection, Clock::duration interval);
+    void remove(std::size_t place) noexcept;
+
+    /// Lets every connection look at its deadlines, in turns, as long as it is not cancelled. The owner of a
+    /// shard runs it once; it owns the shard meanwhile.
+    [[nodiscard]] static Strand<> sweep(std::shared_ptr<Shard> shard);
+
+private:
+    static constexpr std::size_t readBufferSize = 64 * 1024;
+
+    ShardExecutor executor_;
+    Clock& clock_;
+    Random& random_;
+    std::unique_ptr<std::byte[]> readBuffer_;
+    FlushQueue flushQueue_;
+    TaskGroup tasks_;
+    std::vector<Connection*> connections_;
+    Clock::duration sweepInterval_ = Clock::duration::max();
+    Signal swept_;
+};
+
+}  // namespace strandcast

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace strandcast
+{
+
+/// One text frame as a server sends it, built once and never changed: every queue that it waits in, and the
+/// log, hold a reference. References may be taken and dropped on any thread.
+class SharedFrame
+{
+public:
+    SharedFrame() = default;
+    SharedFrame(const SharedFrame& other) noexcept : block_(other.block_)
+    {
+        if (block_) block_->references.fetch_add(1, std::memory_order_relaxed);
+    }
+    SharedFrame(SharedFrame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    SharedFrame& operator=(SharedFrame other) noexcept
+    {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~SharedFrame() { release(); }
+
+    /// Wraps `payload`, JSON text of an event on `topic`, into an unmasked frame.
+    [[nodiscard]] static SharedFrame text(std::string_view payload, std::string_view topic);
+
+    /// Header and payload, as they go to the socket.
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept
+    {
+        return {reinterpret_cast<const std::byte*>(block_ + 1), block_->frameSize};
+    }
+
+    /// The topic of the event, for accounts of what was dropped.
+    [[nodiscard]] std::string_view topic() const noexcept
+    {
+        return {reinterpret_cast<const char*>(block_ + 1) + block_->frameSize, block_->topicSize};
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+
+private:
+    // The frame's bytes, then the topic's, follow in the same allocation.
+    struct Block
+    {
+        std::atomic<std::uint32_t> references;
+        std::uint32_t topicSize;
+        std::size_t frameSize;
+    };
+
+    explicit SharedFrame(Block* block) noexcept : block_(block) {}
+    void release() noexcept;
+
+    Block* block_ = nullptr;
+};
+
+}  // namespace strandcast
