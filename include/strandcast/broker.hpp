@@ -1,0 +1,137 @@
+#pragma once
+
+#include <strandcast/clock.hpp>
+#include <strandcast/frame_slot.hpp>
+#include <strandcast/message.hpp>
+#include <strandcast/strand.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace strandcast
+{
+
+/// What is to be logged: an event without its number.
+struct Publication
+{
+    std::string id;  ///< of the event
+    Timestamp timestamp = {};
+    std::string topic;
+    std::optional<Json> data = {};
+    std::uint64_t publisher = 0;  ///< who does not get it back, unless `broadcast`; 0 is nobody
+    bool broadcast = false;
+};
+
+/// An event in the log. It never changes, and lasts as long as somebody holds it.
+struct LogEntry : Publication
+{
+    LogEntry(Publication publication, std::uint64_t sequence, std::uint64_t place)
+        : Publication(std::move(publication)),
+          sequenceNumber(sequence),
+          offset(place)
+    {
+    }
+
+    std::uint64_t sequenceNumber;  ///< in its topic, from 1, without holes
+    std::uint64_t offset;          ///< in the log, from 1, without holes
+    FrameSlot frames;              ///< of the connection layer's own
+};
+
+using EntryRef = std::shared_ptr<const LogEntry>;
+
+/// What became of a publication.
+struct Appended
+{
+    std::uint64_t sequenceNumber = 0;
+    std::uint64_t offset = 0;
+};
+
+/// What a log tells a node: a router is one.
+class BrokerSink
+{
+public:
+    /// What was appended, in the order of the log. Must not throw. It may append in turn, or detach.
+    virtual void appended(std::span<const EntryRef> entries) = 0;
+
+    /// Whether anybody is subscribed to this topic: if so its numbers are kept.
+    [[nodiscard]] virtual bool isWanted(std::string_view topic) const = 0;
+
+protected:
+    ~BrokerSink() = default;
+};
+
+/// A range of the log.
+struct LogRange
+{
+    std::vector<EntryRef> entries;
+    std::uint64_t oldestOffset =
+        0;  ///< of what the log still holds; the newest's and one more where it is empty
+};
+
+/// An ordered log of events: the seam between routers, be they in one process or on several machines. It
+/// numbers what is appended and tells every sink of it, in one order.
+class Broker
+{
+public:
+    virtual ~Broker() = default;
+
+    /// From now on the sink is told what is appended. It detaches before it goes.
+    virtual void attach(BrokerSink& sink) = 0;
+    virtual void detach(BrokerSink& sink) noexcept = 0;
+
+    /// Appends now, where the log is this thread's: the sinks have been told when it returns, or, inside a
+    /// sink's appended(), will be when that has. Nothing where the log is elsewhere: then append() is to be
+    /// awaited.
+    [[nodiscard]] virtual std::optional<Appended> tryAppend(Publication& publication) = 0;
+
+    /// Appends. Calls take effect in the order in which they are first awaited. Cancelling may come too late.
+    [[nodiscard]] virtual Strand<Appended> append(Publication publication) = 0;
+
+    /// Up to `limit` entries behind `offset`, the oldest first.
+    [[nodiscard]] virtual Strand<LogRange> read(std::uint64_t offset, std::size_t limit) = 0;
+};
+
+struct MemoryBrokerOptions
+{
+    std::size_t maxEntries = 100'000;             ///< that the log keeps
+    std::size_t maxBytes = 256 * 1024 * 1024;     ///< of their topics and data
+    std::chrono::milliseconds maxAge{3'600'000};  ///< of an entry
+    /// A topic that nobody is subscribed to and none of whose events is left is forgotten after this long
+    /// without a publish; its next event is number 1 again.
+    std::chrono::milliseconds forgetTopicAfter{3'600'000};
+    Clock* clock = &Clock::system();  ///< outlives the broker
+};
+
+/// The log in this process' memory, on the one thread that uses it. Bounded by count, bytes and age.
+class MemoryBroker final : public Broker
+{
+public:
+    explicit MemoryBroker(MemoryBrokerOptions options = {});
+    MemoryBroker(const MemoryBroker&) = delete;
+    MemoryBroker& operator=(const MemoryBroker&) = delete;
+    ~MemoryBroker() override;
+
+    void attach(BrokerSink& sink) override;
+    void detach(BrokerSink& sink) noexcept override;
+    [[nodiscard]] std::optional<Appended> tryAppend(Publication& publication) override;
+    [[nodiscard]] Strand<Appended> append(Publication publication) override;
+    [[nodiscard]] Strand<LogRange> read(std::uint64_t offset, std::size_t limit) override;
+
+    [[nodiscard]] std::size_t entryCount() const noexcept;
+    [[nodiscard]] std::size_t byteCount() const noexcept;
+    /// How many topics it remembers the numbers of.
+    [[nodiscard]] std::size_t topicCount() const noexcept;
+
+private:
+    class Log;
+    std::unique_ptr<Log> log_;
+};
+
+}  // namespace strandcast
