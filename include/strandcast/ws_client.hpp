@@ -1,0 +1,181 @@
+#pragma once
+
+#include <strandcast/clock.hpp>
+#include <strandcast/close_reason.hpp>
+#include <strandcast/error.hpp>
+#include <strandcast/event_stream.hpp>
+#include <strandcast/message.hpp>
+#include <strandcast/random.hpp>
+#include <strandcast/topics.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace strandcast
+{
+
+class ClientCore;
+
+struct WSClientOptions
+{
+    std::string url;                   ///< ws://host[:port][/path][?query]
+    std::optional<std::string> token;  ///< sent in `auth` where there is one
+    std::optional<Json> metadata;      ///< sent beside the token: a JSON object
+
+    std::chrono::milliseconds connectTimeout{
+        10'000};  ///< from the first packet to the end of the upgrade and `auth`
+    std::chrono::milliseconds messageTimeout{30'000};  ///< for the answer to a request; 0 is for ever
+    std::chrono::milliseconds pingInterval{30'000};  ///< a server silent for two of these is lost; 0 is never
+    std::chrono::milliseconds closeTimeout{5'000};   ///< for the server's Close at disconnect()
+
+    std::size_t queueSize = 1'000;                  ///< events that an EventStream keeps for its reader
+    std::size_t maxMessageSize = 16 * 1024 * 1024;  ///< bytes; a server that sends more is closed with 1009
+
+    Clock* clock = &Clock::system();     ///< outlives the client
+    Random* random = &Random::system();  ///< outlives the client
+};
+
+/// Whether a publish comes back to its publisher, if subscribed.
+enum class Broadcast : bool
+{
+    no,
+    yes,
+};
+
+/// What became of an acked publish. A server of version 1.0.0 tells no more than that it took it.
+struct Receipt
+{
+    std::optional<std::uint64_t> sequenceNumber;
+};
+
+/// Events that match will not come: in their place in the stream.
+struct Gap
+{
+    enum class Reason : std::uint8_t
+    {
+        dropped,       ///< the stream's reader was slower than its bound allows
+        disconnected,  ///< the connection was lost, and what was sent meanwhile is unknown
+    };
+
+    std::optional<std::uint64_t> missed;  ///< how many; nullopt where that is unknown
+    Reason reason = Reason::dropped;
+
+    friend bool operator==(const Gap&, const Gap&) = default;
+};
+
+/// After a reconnect, from here on nothing is missing any more.
+struct Resumed
+{
+    friend bool operator==(const Resumed&, const Resumed&) = default;
+};
+
+/// An item of a stream of events: continuity is part of it, so that nobody overlooks a hole by accident.
+using Delivery = std::variant<EventMessage, Gap, Resumed>;
+
+/// The upgrade is done and the server has said which versions it speaks.
+struct Connected
+{
+    std::string url;
+};
+/// The connection has ended.
+struct Disconnected
+{
+    CloseReason reason;
+};
+/// The server accepted the token, or needs none.
+struct Authenticated
+{
+};
+/// The server answered a ping.
+struct Pong
+{
+    std::chrono::milliseconds latency;  ///< of the way there, by the server's clock
+};
+/// Something went wrong that no operation reports: a message that is none, an error that answers no request.
+struct ClientError
+{
+    Errc code;
+    std::string text;
+};
+using Lifecycle = std::variant<Connected, Disconnected, Authenticated, Pong, ClientError>;
+
+/// A client of a server that speaks protocol.md, on one io_context, which one thread runs.
+///
+/// Every operation may be awaited from any executor; it hops to the client's and ends on the caller's. Every
+/// request ends with its ack, a RemoteError, Errc::timedOut, Errc::disconnected or Errc::cancelled, and
+/// leaves nothing behind. Cancelling one never breaks the connection: an answer that comes later is ignored.
+/// disconnect() is the orderly end; destroying the client at any moment is safe as well: it ends pending
+/// operations with Errc::cancelled. The io_context outlives the client.
+class WSClient
+{
+public:
+    /// @throws Error with Errc::invalidArgument for a URL that is none.
+    WSClient(asio::io_context& io, WSClientOptions options);
+    /// `executor` is one of an asio::io_context.
+    /// @throws Error with Errc::invalidArgument where it is of another kind, or for a URL that is none.
+    WSClient(const asio::any_io_executor& executor, WSClientOptions options);
+    WSClient(WSClient&&) noexcept;
+    WSClient& operator=(WSClient&&) = delete;
+    ~WSClient();
+
+    /// Connects, and authenticates where there is a token. When it returns, requests can be sent.
+    /// @throws Error with Errc::connectFailed, naming the address and the cause; Errc::timedOut;
+    /// Errc::alreadyRunning; RemoteError where the token is refused. Cancelling leaves the client
+    /// disconnected.
+    [[nodiscard]] asio::awaitable<void> connect();
+
+    /// Closes the connection with 1000, waits for the server's Close, and ends all streams and pending
+    /// requests (Errc::disconnected). When it returns, every strand of the client has ended. Harmless where
+    /// it is not connected; connect() may follow. Cancelling it insists at once.
+    [[nodiscard]] asio::awaitable<void> disconnect();
+
+    [[nodiscard]] bool
+    isConnected() const noexcept;  ///< from any thread; true means that it was so a moment ago
+
+    /// Subscribes to topics and patterns, and gives the events that match them as a stream. The topics stay
+    /// subscribed when the stream goes: see unsubscribe().
+    /// @throws Error with Errc::disconnected, Errc::timedOut, Errc::invalidArgument; RemoteError.
+    [[nodiscard]] asio::awaitable<EventStream<Delivery>> subscribe(Topics topics);
+
+    /// Takes back one subscribe() of each of these topics. The request goes out with the last one.
+    /// @throws as subscribe().
+    [[nodiscard]] asio::awaitable<void> unsubscribe(Topics topics);
+
+    /// Publishes, and waits until the server has it in its log.
+    /// @throws as subscribe(). After Errc::timedOut or Errc::disconnected it may have been logged or not.
+    [[nodiscard]] asio::awaitable<Receipt> publish(std::string topic, std::optional<Json> data = std::nullopt,
+                                                   Broadcast broadcast = Broadcast::no);
+
+    /// Sends a message as it is, with id and timestamp filled in where they are empty; waits for no answer.
+    /// @throws Error with Errc::disconnected.
+    [[nodiscard]] asio::awaitable<void> send(Message message);
+
+    /// Sends a message, and waits for the ack of its id; for a ping, for the pong.
+    /// @throws Error with Errc::timedOut after `timeout`, or the option's, Errc::disconnected; RemoteError.
+    [[nodiscard]] asio::awaitable<Message> sendAndWait(Message message,
+                                                       std::optional<std::chrono::milliseconds> timeout = {});
+
+    /// All events that come, or those on topics that match, as a stream: bounded by `queueSize`, with a Gap
+    /// in the place of what was dropped. It subscribes to nothing.
+    /// @throws Error with Errc::invalidArgument for a pattern that is none.
+    [[nodiscard]] EventStream<Delivery> events();
+    [[nodiscard]] EventStream<Delivery> events(std::string pattern);
+
+    /// What happens to the connection, as a stream.
+    [[nodiscard]] EventStream<Lifecycle> lifecycle();
+
+private:
+    std::shared_ptr<ClientCore> core_;
+};
+
+}  // namespace strandcast

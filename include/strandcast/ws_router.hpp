@@ -1,0 +1,110 @@
+#pragma once
+
+#include <strandcast/broker.hpp>
+#include <strandcast/message.hpp>
+#include <strandcast/topics.hpp>
+#include <strandcast/ws_server.hpp>
+
+#include <asio/awaitable.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace strandcast
+{
+
+class RouterCore;
+
+/// A client's publish on its way through the routes.
+struct RoutedPublish
+{
+    std::string clientId;
+    std::string messageId;  ///< the client's own
+    std::string topic;
+    std::optional<Json> data;
+    bool broadcast = false;
+};
+
+/// Is told of a publish before it is logged and delivered. On the server's own thread; what it is given lasts
+/// until it ends. Where it throws, the publish is refused with INTERNAL_ERROR, without its text, and not
+/// logged.
+using RouteHandler = std::function<asio::awaitable<void>(const RoutedPublish&)>;
+
+/// Says whether a publish may go on. A no is PUBLISH_FAILED; throwing is as for a handler.
+using Middleware = std::function<asio::awaitable<bool>(const RoutedPublish&)>;
+
+struct RouteConfig
+{
+    std::string topic;  ///< or a pattern
+    RouteHandler handler;
+    std::vector<Middleware> middleware;
+};
+
+struct RouterOptions
+{
+    bool enablePatterns = true;                   ///< otherwise a pattern is SUBSCRIPTION_FAILED
+    std::size_t maxSubscriptionsPerClient = 100;  ///< one more: the whole request is SUBSCRIPTION_FAILED
+    std::size_t queueSize = 1'000;  ///< events that wait for one client; above, the oldest is dropped
+    std::size_t queueBytes = 4 * 1024 * 1024;         ///< the same in bytes; one event always fits
+    TopicLimits topicLimits;                          ///< of topics and patterns
+    std::size_t maxWaitingPublishesPerTopic = 1'000;  ///< behind a slow route; one more is PUBLISH_FAILED
+    std::size_t maxWaitingPublishesPerClient = 64;    ///< behind slow routes; above, the client is not read
+    std::shared_ptr<Broker> broker;                   ///< none: a MemoryBroker of the router's own
+};
+
+/// What became of a publish.
+struct PublishReceipt
+{
+    std::uint64_t sequenceNumber = 0;  ///< of the event in its topic
+    std::size_t subscribers = 0;       ///< for how many clients of this server it was queued
+};
+
+/// Who gets what: subscriptions with patterns, routes, and the log. One router to a server.
+///
+/// Every operation may be awaited from any executor; it hops to the server's and ends on the caller's.
+/// Destroying the router is safe at any moment, before or after its server: it lets go of routes at once, and
+/// subscribe and publish get INTERNAL_ERROR from then on.
+class WSRouter
+{
+public:
+    /// @throws Error with Errc::invalidArgument where the server has a router.
+    explicit WSRouter(WSServer& server, RouterOptions options = {});
+    WSRouter(WSRouter&&) noexcept;
+    WSRouter& operator=(WSRouter&&) = delete;
+    ~WSRouter();
+
+    /// Registers a route. Of all routes that match a publish first every middleware runs, in the order of
+    /// registration, then every handler, then it is logged and delivered. What the server itself publishes
+    /// passes no route.
+    /// @throws Error with Errc::invalidArgument for a topic that is none.
+    [[nodiscard]] asio::awaitable<void> route(RouteConfig config);
+
+    /// Removes all routes that were registered with exactly this topic.
+    /// @returns how many there were.
+    [[nodiscard]] asio::awaitable<std::size_t> unroute(std::string topic);
+
+    /// Logs an event and queues it for every subscriber.
+    /// @throws Error with Errc::invalidArgument for a topic that is none.
+    [[nodiscard]] asio::awaitable<PublishReceipt> publish(std::string topic,
+                                                          std::optional<Json> data = std::nullopt);
+
+    /// The ids of the clients that get what is published on `topic`, in the order in which they connected.
+    [[nodiscard]] asio::awaitable<std::vector<std::string>> getTopicSubscribers(std::string topic) const;
+
+    /// Every subscribed topic and pattern, each with the ids of its clients, in the order in which they
+    /// connected.
+    [[nodiscard]] asio::awaitable<std::map<std::string, std::vector<std::string>>>
+    getAllSubscriptions() const;
+
+private:
+    std::shared_ptr<RouterCore> core_;
+};
+
+}  // namespace strandcast

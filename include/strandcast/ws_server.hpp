@@ -1,0 +1,152 @@
+#pragma once
+
+#include <strandcast/clock.hpp>
+#include <strandcast/close_reason.hpp>
+#include <strandcast/message.hpp>
+#include <strandcast/random.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace strandcast
+{
+
+class ServerCore;
+
+/// What an `authenticate` hook says of a client: yes or no.
+struct Authentication
+{
+    Authentication(bool yes)
+        : accepted(yes) {}  // NOLINT(google-explicit-constructor): a hook says `co_return true`
+
+    bool accepted;
+};
+
+/// Asked with the `token` and the `metadata` of an `auth` message (protocol.md, "A connection's life", item
+/// 3), on the server's own thread. A hook that throws refuses, and its text goes no further. It is cancelled
+/// when its client goes.
+using Authenticate =
+    std::function<asio::awaitable<Authentication>(std::string token, std::optional<Json> metadata)>;
+
+/// So many messages in so much time.
+struct RateLimitOptions
+{
+    std::size_t maxMessages = 100;  ///< in a window; those over it get RATE_LIMIT_EXCEEDED
+    std::chrono::milliseconds window{60'000};
+};
+
+struct WSServerOptions
+{
+    std::uint16_t port = 8080;  ///< 0: the system chooses, see WSServer::port()
+    std::string host =
+        "127.0.0.1";   ///< the numeric address to listen on: "0.0.0.0" or "::" is every interface
+    std::string path;  ///< the one path that is served; empty is any
+
+    Authenticate authenticate;  ///< without one, every client is authenticated at once
+
+    std::chrono::milliseconds handshakeTimeout{10'000};  ///< from the accept to the end of the upgrade
+    std::chrono::milliseconds authTimeout{10'000};       ///< from the upgrade to an accepted `auth`
+    std::chrono::milliseconds heartbeatInterval{
+        30'000};  ///< silent for two of these: closed with 1008; 0 is never
+    std::chrono::milliseconds closeTimeout{
+        5'000};  ///< from closing a connection to ending it without the peer
+
+    std::size_t maxConnections = 1'000;                              ///< further clients are closed with 1008
+    std::optional<RateLimitOptions> rateLimit = RateLimitOptions();  ///< per client; nullopt is off
+
+    std::size_t maxMessageSize = 4 * 1024 * 1024;           ///< bytes; larger: closed with 1009
+    std::size_t maxUnauthenticatedMessageSize = 64 * 1024;  ///< the same before an accepted `auth`
+    std::size_t maxJsonDepth = 128;                         ///< nested deeper: INVALID_MESSAGE
+    std::size_t maxRequestLineSize = 8 * 1024;  ///< bytes of the upgrade request's first line; over it: 414
+    std::size_t maxHeaderCount = 100;           ///< header lines of the upgrade request; over it: 431
+    std::size_t maxHeaderSize = 16 * 1024;      ///< bytes of the upgrade request in all; over it: 431
+    std::size_t replyBytes = 256 * 1024;       ///< answers that a client has not taken: above, it is not read
+    std::size_t queueSize = 1'000;             ///< events that wait for a client; WSRouter sets its own
+    std::size_t queueBytes = 4 * 1024 * 1024;  ///< the same in bytes; one event always fits
+
+    Clock* clock = &Clock::system();     ///< outlives the server
+    Random* random = &Random::system();  ///< outlives the server
+};
+
+/// What a server knows of a client.
+struct ClientInfo
+{
+    std::string id;
+    std::string peerAddress;
+    bool authenticated = false;
+    std::optional<Json> metadata;  ///< what the client said of itself in `auth`
+    Timestamp connectedAt{};
+    std::vector<std::string>
+        subscriptions;             ///< topics and patterns, in the order in which they were subscribed
+    std::size_t queuedEvents = 0;  ///< waiting for its socket
+    std::uint64_t messagesReceived = 0;
+    std::uint64_t eventsDelivered = 0;  ///< queued and not dropped
+    std::uint64_t eventsDropped = 0;
+};
+
+/// A WebSocket server for the protocol of protocol.md, on one io_context, which one thread runs. It serves
+/// subscribe and publish once a WSRouter is on it.
+///
+/// Every operation may be awaited from any executor; it hops to the server's and ends on the caller's.
+/// Cancelling one never breaks a connection. shutdown() is the orderly end. Destroying the server at any
+/// moment is safe as well: it lets go of the hooks and cancels what runs, which unwinds in the io_context's
+/// next turns. The io_context outlives the server.
+class WSServer
+{
+public:
+    explicit WSServer(asio::io_context& io, WSServerOptions options = {});
+    /// `executor` is one of an asio::io_context.
+    /// @throws Error with Errc::invalidArgument where it is of another kind.
+    explicit WSServer(const asio::any_io_executor& executor, WSServerOptions options = {});
+    WSServer(WSServer&&) noexcept;
+    WSServer& operator=(WSServer&&) = delete;
+    ~WSServer();
+
+    /// Listens. When it returns, clients can connect and port() tells where.
+    /// @throws Error with Errc::addressUnavailable, naming the address; Errc::alreadyRunning.
+    [[nodiscard]] asio::awaitable<void> start();
+
+    /// Stops listening, lets every client have what is queued for it and a Close with 1001 "Server shutting
+    /// down", waits for their Close up to `closeTimeout`, and ends what is left. When it returns, every
+    /// strand of the server has ended. Harmless where it does not run. Cancelling it insists at once.
+    [[nodiscard]] asio::awaitable<void> shutdown();
+
+    /// The port it listens on; 0 while it does not. From any thread.
+    [[nodiscard]] std::uint16_t port() const noexcept;
+
+    /// Queues `message` for one client, as answers are: it is never dropped, and is not logged.
+    /// @returns false where no such client is authenticated.
+    [[nodiscard]] asio::awaitable<bool> sendMessage(std::string clientId, Message message);
+
+    /// The same for every authenticated client.
+    /// @returns for how many.
+    [[nodiscard]] asio::awaitable<std::size_t> broadcast(Message message);
+
+    /// Closes a client's connection, after what is queued for it. Does not wait for its end.
+    /// @returns false where there is no such client.
+    [[nodiscard]] asio::awaitable<bool> disconnectClient(std::string clientId,
+                                                         CloseReason reason = {CloseCode::normal,
+                                                                               "Disconnected by server"});
+
+    /// The ids of the authenticated clients, in the order in which they connected.
+    [[nodiscard]] asio::awaitable<std::vector<std::string>> getConnectedClients() const;
+
+    [[nodiscard]] asio::awaitable<std::optional<ClientInfo>> getClient(std::string clientId) const;
+
+private:
+    friend class WSRouter;
+
+    std::shared_ptr<ServerCore> core_;
+};
+
+}  // namespace strandcast

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "server/client_session.hpp"
+#include "server/request_handler.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace strandcast
+{
+
+/// A client as the router sees it.
+struct Subscriber final : SessionData
+{
+    explicit Subscriber(ClientSession& subscribed) : client(subscribed) {}
+
+    [[nodiscard]] static Subscriber& of(ClientSession& client)
+    {
+        return static_cast<Subscriber&>(*client.data);
+    }
+    [[nodiscard]] static const Subscriber& of(const ClientSession& client)
+    {
+        return static_cast<const Subscriber&>(*client.data);
+    }
+
+    ClientSession& client;
+    std::vector<std::string> topics;   ///< what it is subscribed to, in the order in which it was subscribed
+    std::size_t waitingPublishes = 0;  ///< of its own, behind routes
+    bool isPaused = false;              ///< because these are too many
+};
+
+}  // namespace strandcast

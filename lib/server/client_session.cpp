@@ -1,0 +1,222 @@
+#include "server/client_session.hpp"
+
+#include "coro/hop.hpp"
+#include "message/envelope.hpp"
+#include "message/message_id.hpp"
+#include "server/server_core.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+#include <variant>
+
+namespace strandcast
+{
+
+ClientSession::ClientSession(ServerCore& server, std::unique_ptr<Transport> transport, std::uint64_t number)
+    : server_(server),
+      connection_(server.shard(), std::move(transport), server.connectionOptions(), *this),
+      id_(server.newClientId()),
+      number_(number),
+      connectedAt_(server.now())
+{
+}
+
+ClientSession::~ClientSession() = default;
+
+Strand<CloseReason> ClientSession::run(std::string received)
+{
+    send(server_.negotiation());
+    if (server_.authenticates())
+        connection_.setDeadline(server_.shard().clock().now() + server_.options().authTimeout);
+    else
+        authenticated(std::nullopt);
+
+    auto reason = co_await connection_.run(std::move(received));
+
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    if (hook_)
+    {
+        hook_->cancel();
+        co_await hook_->wait();
+    }
+    if (isAuthenticated())
+        if (auto* const handler = server_.handler()) handler->closed(*this);
+    data.reset();
+    co_return reason;
+}
+
+void ClientSession::onText(std::string_view text)
+{
+    ++received_;
+    auto parsed = parseMessage(text, {.maxDepth = server_.options().maxJsonDepth});
+    const auto* const refused = std::get_if<Refusal>(&parsed);
+    if (!admit())
+    {
+        const auto id = refused ? std::string_view(refused->id) : messageId(std::get<Message>(parsed));
+        return refuse(id, ErrorCode::rateLimitExceeded, "Rate limit exceeded");
+    }
+    if (refused) return refuse(refused->id, refused->code, refused->message);
+    handle(std::move(std::get<Message>(parsed)));
+}
+
+bool ClientSession::admit()
+{
+    const auto& limit = server_.options().rateLimit;
+    return !limit || rateLimit_.admit(server_.shard().clock().now(), limit->maxMessages, limit->window);
+}
+
+void ClientSession::handle(Message message)
+{
+    if (auto* const negotiation = std::get_if<VersionNegotiationMessage>(&message))
+        return handleNegotiation(*negotiation);
+    if (auto* const auth = std::get_if<AuthMessage>(&message)) return handleAuth(std::move(*auth));
+    const auto id = messageId(message);
+    if (!sentByClient(messageType(message)))
+        return refuse(id, ErrorCode::invalidMessage,
+                      fmt::format("A client does not send '{}'", toString(messageType(message))));
+    if (!isAuthenticated()) return refuse(id, ErrorCode::authenticationFailed, "Not authenticated");
+    if (const auto* const ping = std::get_if<PingMessage>(&message)) return handlePing(*ping);
+
+    auto* const handler = server_.handler();
+    if (!handler) return refuse(id, ErrorCode::internalError, "No router");
+    if (auto* const subscribe = std::get_if<SubscribeMessage>(&message))
+        handler->subscribe(*this, std::move(*subscribe));
+    else if (auto* const unsubscribe = std::get_if<UnsubscribeMessage>(&message))
+        handler->unsubscribe(*this, std::move(*unsubscribe));
+    else if (auto* const publish = std::get_if<PublishMessage>(&message))
+        handler->publish(*this, std::move(*publish));
+}
+
+void ClientSession::handleNegotiation(const VersionNegotiationMessage& message)
+{
+    const auto& selected = message.selectedVersion;
+    if (selected && *selected != "1.0.0")
+        refuse(message.id, ErrorCode::unsupportedVersion,
+               fmt::format("Version {} was not offered; 1.0.0 is", *selected));
+}
+
+void ClientSession::handleAuth(AuthMessage message)
+{
+    const auto hook = server_.authenticateHook();
+    if (!hook)
+    {
+        // The server that lets everybody in acks; one whose hook is gone with its handle is about to end.
+        if (!server_.authenticates()) acknowledge(message.id);
+        return;
+    }
+    // What comes next waits for the answer (protocol.md, "Answers find their question").
+    connection_.pauseReading();
+    if (!hook_) hook_ = std::make_unique<TaskGroup>(server_.executor());
+    hook_->spawn(authenticate(*this, hook, std::move(message)));
+}
+
+// The session waits for this strand before it ends. No destructor of this frame touches the session.
+Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<const Authenticate> hook,
+                                     AuthMessage message)
+{
+    bool accepted = false;
+    auto metadata = message.metadata;
+    try
+    {
+        const auto answer = co_await callHook(session.server_.executor(),
+                                              (*hook)(std::move(message.token), std::move(message.metadata)));
+        accepted = answer.accepted;
+    }
+    catch (...)
+    {
+        // A hook that throws refuses, and its text stays here. Cancelled, there is nobody left to be told.
+    }
+    if (accepted)
+    {
+        session.acknowledge(message.id);
+        session.authenticated(std::move(metadata));
+    }
+    else
+    {
+        session.refuseCredentials(message.id);
+    }
+    session.connection_.resumeReading();
+}
+
+void ClientSession::authenticated(std::optional<Json> metadata)
+{
+    if (connection_.isClosing()) return;
+    connection_.clearDeadline();
+    connection_.setMaxMessageSize(server_.options().maxMessageSize);
+    metadata_ = std::move(metadata);
+    if (std::exchange(authenticated_, true)) return;
+    if (auto* const handler = server_.handler()) handler->opened(*this);
+}
+
+void ClientSession::refuseCredentials(std::string_view messageId)
+{
+    refuse(messageId, ErrorCode::authenticationFailed, "Invalid credentials");
+    connection_.close({CloseCode::policyViolation, "Authentication failed"});
+}
+
+void ClientSession::handlePing(const PingMessage& message)
+{
+    const auto now = server_.now();
+    const auto latency = std::max(now - message.timestamp, std::chrono::milliseconds(0));
+    auto& text = server_.scratch();
+    text.clear();
+    appendPong(text, message.id, now, latency);
+    send(text);
+}
+
+void ClientSession::acknowledge(std::string_view messageId)
+{
+    auto& text = server_.scratch();
+    text.clear();
+    appendAck(text, server_.newId(), server_.now(), messageId, true);
+    send(text);
+}
+
+void ClientSession::refuse(std::string_view messageId, ErrorCode code, std::string_view text,
+                           std::string_view details)
+{
+    auto& out = server_.scratch();
+    out.clear();
+    // The request's id stands as the error's own as well: that is where the seed's client looks.
+    const auto id = messageId.empty() ? server_.newId() : std::string(messageId);
+    appendError(out, id, server_.now(), toString(code), text, details, messageId);
+    send(out);
+}
+
+void ClientSession::deliver(const SharedFrame& event)
+{
+    ++delivered_;
+    connection_.sendEvent(event);
+}
+
+void ClientSession::onDeadline()
+{
+    if (!isAuthenticated()) connection_.close({CloseCode::policyViolation, "Authentication timeout"});
+}
+
+void ClientSession::onEventDropped(std::string_view)
+{
+    ++dropped_;
+    --delivered_;
+}
+
+ClientInfo ClientSession::info() const
+{
+    ClientInfo info;
+    info.id = id_;
+    info.peerAddress = connection_.peerAddress();
+    info.authenticated = isAuthenticated();
+    info.metadata = metadata_;
+    info.connectedAt = connectedAt_;
+    if (const auto* const handler = server_.handler()) info.subscriptions = handler->subscriptions(*this);
+    info.queuedEvents = connection_.outbox().eventsLeft();
+    info.messagesReceived = received_;
+    info.eventsDelivered = delivered_;
+    info.eventsDropped = dropped_;
+    return info;
+}
+
+}  // namespace strandcast

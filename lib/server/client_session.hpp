@@ -1,0 +1,101 @@
+#pragma once
+
+#include "connection/connection.hpp"
+#include "connection/rate_limit.hpp"
+#include "coro/task_group.hpp"
+#include "server/request_handler.hpp"
+
+#include <strandcast/close_reason.hpp>
+#include <strandcast/error.hpp>
+#include <strandcast/message.hpp>
+#include <strandcast/strand.hpp>
+#include <strandcast/transport.hpp>
+#include <strandcast/ws_server.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace strandcast
+{
+
+class ServerCore;
+
+/// One client of a server: what it is, what it may, and the conversation with it. It lives in the frame of
+/// the coroutine that awaits run(), and every strand of its has ended when that has.
+class ClientSession final : private ConnectionHandler
+{
+public:
+    /// `number` counts the server's clients: it orders them.
+    ClientSession(ServerCore& server, std::unique_ptr<Transport> transport, std::uint64_t number);
+    ClientSession(const ClientSession&) = delete;
+    ClientSession& operator=(const ClientSession&) = delete;
+    ~ClientSession();
+
+    /// Serves the client until its connection is over; `received` are the bytes that came behind the upgrade.
+    [[nodiscard]] Strand<CloseReason> run(std::string received);
+
+    /// Answers a request with success.
+    void acknowledge(std::string_view messageId);
+
+    /// Answers a request with an error; `details` is JSON text, or empty.
+    void refuse(std::string_view messageId, ErrorCode code, std::string_view text,
+                std::string_view details = {});
+
+    /// Queues an event, as the outbox' bounds allow.
+    void deliver(const SharedFrame& event);
+
+    /// Queues a message as answers are.
+    void send(std::string_view text) { connection_.send(text); }
+
+    void close(CloseReason reason) { connection_.close(std::move(reason)); }
+
+    /// The client is not read, until it may go on.
+    void pause() noexcept { connection_.pauseReading(); }
+    void resume() { connection_.resumeReading(); }
+
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    /// What the log knows it by as a publisher: unique among all nodes on one log, and not 0.
+    [[nodiscard]] std::uint64_t publisher() const noexcept { return publisher_; }
+    [[nodiscard]] bool isAuthenticated() const noexcept { return authenticated_; }
+    [[nodiscard]] ClientInfo info() const;
+
+    /// What the request handler keeps with this client.
+    std::unique_ptr<SessionData> data;
+
+private:
+    void onText(std::string_view text) override;
+    void onDeadline() override;
+    void onEventDropped(std::string_view topic) override;
+
+    void handle(Message message);
+    void handleAuth(AuthMessage message);
+    void handleNegotiation(const VersionNegotiationMessage& message);
+    void handlePing(const PingMessage& message);
+    void authenticated(std::optional<Json> metadata);
+    void refuseCredentials(std::string_view messageId);
+    [[nodiscard]] bool admit();
+    [[nodiscard]] RequestHandler* handler() const noexcept;
+    [[nodiscard]] static Strand<> authenticate(ClientSession& session,
+                                               std::shared_ptr<const Authenticate> hook, AuthMessage message);
+
+    ServerCore& server_;
+    Connection connection_;
+    std::string id_;
+    std::uint64_t number_;
+    std::uint64_t publisher_;
+    Timestamp connectedAt_;
+    std::optional<Json> metadata_;
+    std::unique_ptr<TaskGroup> hook_;  // only while the authenticate hook runs
+    RateLimit rateLimit_;
+    std::uint64_t received_ = 0;
+    std::uint64_t delivered_ = 0;
+    std::uint64_t dropped_ = 0;
+    bool authenticated_ = false;
+};
+
+}  // namespace strandcast

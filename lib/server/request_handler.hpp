@@ -1,0 +1,43 @@
+#pragma once
+
+#include <strandcast/message.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace strandcast
+{
+
+class ClientSession;
+
+/// What a request handler keeps with a client, from opened() to the client's end.
+struct SessionData
+{
+    virtual ~SessionData() = default;
+};
+
+/// Who serves what clients ask for once they are authenticated: the router. A server without one refuses.
+/// Called inline, on the server's thread; each request is answered once, with ClientSession::acknowledge() or
+/// refuse(), then or later.
+class RequestHandler
+{
+public:
+    virtual void opened(ClientSession& client) = 0;
+    /// The client is gone; the last that is heard of it.
+    virtual void closed(ClientSession& client) noexcept = 0;
+
+    virtual void subscribe(ClientSession& client, SubscribeMessage request) = 0;
+    virtual void unsubscribe(ClientSession& client, UnsubscribeMessage request) = 0;
+    virtual void publish(ClientSession& client, PublishMessage request) = 0;
+
+    [[nodiscard]] virtual std::vector<std::string> subscriptions(const ClientSession& client) const = 0;
+
+    /// The server goes: nothing of it may be used any more.
+    virtual void serverGone() noexcept = 0;
+
+protected:
+    ~RequestHandler() = default;
+};
+
+}  // namespace strandcast

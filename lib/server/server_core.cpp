@@ -1,0 +1,299 @@
+#include "server/server_core.hpp"
+
+#include "coro/sleep.hpp"
+#include "message/message_id.hpp"
+
+#include <strandcast/error.hpp>
+#include <strandcast/message_serializer.hpp>
+
+#include <asio/dispatch.hpp>
+#include <asio/redirect_error.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace strandcast
+{
+
+namespace
+{
+
+using namespace std::chrono_literals;
+
+// With no descriptor left accepting waits for some to come back, and asks ever more rarely.
+constexpr std::chrono::milliseconds firstAcceptPause = 10ms;
+constexpr std::chrono::milliseconds longestAcceptPause = 1s;
+
+WSServerOptions withoutHook(WSServerOptions options)
+{
+    options.authenticate = nullptr;
+    return options;
+}
+
+ConnectionOptions connectionOptionsOf(const WSServerOptions& options)
+{
+    ConnectionOptions connection;
+    connection.role = Role::server;
+    connection.protocol.maxMessageSize =
+        options.authenticate ? options.maxUnauthenticatedMessageSize : options.maxMessageSize;
+    connection.protocol.acceptBinary = false;
+    connection.outbox = {options.queueSize, options.queueBytes};
+    connection.maxAnswerBytes = options.replyBytes;
+    connection.heartbeatInterval = options.heartbeatInterval;
+    connection.closeTimeout = options.closeTimeout;
+    connection.shortestDeadline = options.authTimeout;
+    return connection;
+}
+
+}  // namespace
+
+ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options)
+    : executor_(executor),
+      options_(withoutHook(options)),
+      connectionOptions_(connectionOptionsOf(options)),
+      upgradeOptions_{options.path,
+                      {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize}},
+      authenticates_(static_cast<bool>(options.authenticate)),
+      authenticate_(options.authenticate
+                        ? std::make_shared<const Authenticate>(std::move(options.authenticate))
+                        : nullptr),
+      shard_(std::make_shared<Shard>(executor, *options.clock, *options.random)),
+      handshakes_(std::make_shared<HandshakeDeadlines>(executor, *options.clock)),
+      housekeeping_(executor),
+      sessions_(executor)
+{
+}
+
+Strand<> ServerCore::start(std::shared_ptr<ServerCore> core)
+{
+    if (core->running_) throw Error(Errc::alreadyRunning, "the server is running already");
+    core->acceptor_.emplace(listenTcp(core->executor_, core->options_.host, core->options_.port));
+    core->port_ = core->acceptor_->local_endpoint().port();
+    core->running_ = true;
+    core->housekeeping_.spawn(Shard::sweep(core->shard_));
+    core->housekeeping_.spawn(HandshakeDeadlines::watch(core->handshakes_));
+    core->housekeeping_.spawn(accept(core));
+    co_return;
+}
+
+Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
+{
+    auto pause = firstAcceptPause;
+    while (core->acceptor_)
+    {
+        asio::error_code error;
+        auto socket = co_await core->acceptor_->async_accept(asio::redirect_error(useStrand, error));
+        if (error == asio::error::operation_aborted) co_return;
+        if (!error)
+        {
+            pause = firstAcceptPause;
+            core->sessions_.spawn(serve(core, std::make_unique<TcpTransport>(std::move(socket))));
+            continue;
+        }
+        if (error == asio::error::connection_aborted) continue;  // gone before it was taken
+        co_await sleepFor(core->shard_->clock(), pause);
+        pause = std::min(pause * 2, longestAcceptPause);
+    }
+}
+
+Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport)
+{
+    std::string received;
+    try
+    {
+        const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
+        const HandshakeDeadlines::Membership membership(core->handshakes_, *transport, deadline);
+        auto upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_);
+        if (!upgraded) co_return;
+        received = std::move(upgraded->received);
+    }
+    catch (const asio::system_error&)
+    {
+        co_return;  // its time was over, it went, or the server ends
+    }
+    if (core->registry_.size() >= core->options_.maxConnections)
+    {
+        co_await rejectOverLimit(core, std::move(transport), std::move(received));
+        co_return;
+    }
+    ClientSession session(*core, std::move(transport), ++core->connections_);
+    const Registry::Registration registration(core->registry_, session);
+    co_await session.run(std::move(received));
+}
+
+Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
+                                     std::string received)
+{
+    // The upgrade is complete all the same, so that a browser can read why.
+    struct Deaf final : ConnectionHandler
+    {
+        void onText(std::string_view) override {}
+    } deaf;
+    Connection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
+    connection.close({CloseCode::policyViolation, "Max connections reached"});
+    co_await connection.run(std::move(received));
+}
+
+Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core)
+{
+    core->stopListening();
+    core->handshakes_->expireAll();
+    core->registry_.forEach([](ClientSession& session)
+                            { session.close({CloseCode::goingAway, "Server shutting down"}); });
+    // Each connection insists by itself at its close timeout; the sweep must run until then.
+    bool insisted = false;
+    try
+    {
+        co_await core->sessions_.wait();
+    }
+    catch (const asio::system_error&)
+    {
+        insisted = true;
+    }
+    if (insisted)
+    {
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        core->sessions_.cancel();
+        co_await core->sessions_.wait();
+    }
+    core->housekeeping_.cancel();
+    if (!insisted) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await core->housekeeping_.wait();
+    core->running_ = false;
+    if (insisted) throw Error(Errc::cancelled);
+}
+
+void ServerCore::stopListening() noexcept
+{
+    acceptor_.reset();
+    port_ = 0;
+}
+
+Strand<bool> ServerCore::sendMessage(std::shared_ptr<ServerCore> core, std::string id, Message message)
+{
+    ClientSession* const session = core->registry_.find(id);
+    if (!session || !session->isAuthenticated()) co_return false;
+    session->send(MessageSerializer().serialize(message));
+    co_return true;
+}
+
+Strand<std::size_t> ServerCore::broadcast(std::shared_ptr<ServerCore> core, Message message)
+{
+    const auto text = MessageSerializer().serialize(message);
+    std::size_t count = 0;
+    core->registry_.forEach(
+        [&](ClientSession& session)
+        {
+            if (!session.isAuthenticated()) return;
+            session.send(text);
+            ++count;
+        });
+    co_return count;
+}
+
+Strand<bool> ServerCore::disconnectClient(std::shared_ptr<ServerCore> core, std::string id,
+                                          CloseReason reason)
+{
+    if (!mayBeSent(reason.code))
+        throw Error(
+            Errc::invalidArgument,
+            fmt::format(
+                "close code {} may not be sent; 1000 to 1003, 1007 to 1014 or 3000 to 4999 is expected",
+                static_cast<int>(reason.code)));
+    ClientSession* const session = core->registry_.find(id);
+    if (!session) co_return false;
+    session->close(std::move(reason));
+    co_return true;
+}
+
+Strand<std::vector<std::string>> ServerCore::connectedClients(std::shared_ptr<ServerCore> core)
+{
+    std::vector<std::string> ids;
+    core->registry_.forEach(
+        [&](const ClientSession& session)
+        {
+            if (session.isAuthenticated()) ids.push_back(session.id());
+        });
+    co_return ids;
+}
+
+Strand<std::optional<ClientInfo>> ServerCore::clientInfo(std::shared_ptr<ServerCore> core, std::string id)
+{
+    const ClientSession* const session = core->registry_.find(id);
+    if (!session) co_return std::nullopt;
+    co_return session->info();
+}
+
+void ServerCore::abandon(std::shared_ptr<ServerCore> core)
+{
+    {
+        const std::lock_guard lock(core->hookMutex_);
+        core->authenticate_.reset();
+    }
+    const auto executor = core->executor_;
+    asio::dispatch(executor,
+                   [core = std::move(core)]
+                   {
+                       core->stopListening();
+                       if (auto* const handler = std::exchange(core->handler_, nullptr))
+                           handler->serverGone();
+                       core->sessions_.cancel();
+                       core->shard_->tasks().cancel();
+                       core->housekeeping_.cancel();
+                   });
+}
+
+std::shared_ptr<const Authenticate> ServerCore::authenticateHook() const
+{
+    const std::lock_guard lock(hookMutex_);
+    return authenticate_;
+}
+
+void ServerCore::attach(RequestHandler& handler, OutboxLimits limits)
+{
+    handler_ = &handler;
+    connectionOptions_.outbox = limits;
+    registry_.forEach(
+        [&](ClientSession& session)
+        {
+            if (session.isAuthenticated()) handler.opened(session);
+        });
+}
+
+void ServerCore::detach(const RequestHandler& handler) noexcept
+{
+    if (handler_ != &handler) return;
+    handler_ = nullptr;
+    handlerClaimed_ = false;
+    registry_.forEach([](ClientSession& session) { session.data.reset(); });
+}
+
+std::string ServerCore::newId() const
+{
+    return formatMessageId(now(), options_.random->next());
+}
+
+std::string ServerCore::newClientId() const
+{
+    // 64 random bits in base 36; short enough for a string to hold without an allocation.
+    constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+    std::string id = "c";
+    for (auto random = options_.random->next(); id.size() < 14; random /= digits.size())
+        id += digits[random % digits.size()];
+    return id;
+}
+
+std::string ServerCore::negotiation() const
+{
+    return MessageSerializer().serialize(
+        VersionNegotiationMessage{newId(), now(), {std::string(protocolVersion)}, std::nullopt});
+}
+
+Timestamp ServerCore::now() const
+{
+    return std::chrono::floor<std::chrono::milliseconds>(options_.clock->systemNow());
+}
+
+}  // namespace strandcast

@@ -1,0 +1,107 @@
+#pragma once
+
+#include "connection/connection.hpp"
+#include "connection/shard.hpp"
+#include "coro/task_group.hpp"
+#include "server/handshake_deadlines.hpp"
+#include "server/registry.hpp"
+#include "server/request_handler.hpp"
+#include "server/upgrade.hpp"
+#include "transport/tcp.hpp"
+
+#include <strandcast/message.hpp>
+#include <strandcast/strand.hpp>
+#include <strandcast/ws_server.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace strandcast
+{
+
+/// What a WSServer is a handle on. Its strands own it; so it outlives the handle until they have unwound.
+/// Used on its shard's thread alone, but for executor(), port() and abandon().
+class ServerCore
+{
+public:
+    ServerCore(ShardExecutor executor, WSServerOptions options);
+
+    [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_.load(std::memory_order_relaxed); }
+
+    // The operations of WSServer, each of which owns the core while it runs.
+    [[nodiscard]] static Strand<> start(std::shared_ptr<ServerCore> core);
+    [[nodiscard]] static Strand<> shutdown(std::shared_ptr<ServerCore> core);
+    [[nodiscard]] static Strand<bool> sendMessage(std::shared_ptr<ServerCore> core, std::string id,
+                                                  Message message);
+    [[nodiscard]] static Strand<std::size_t> broadcast(std::shared_ptr<ServerCore> core, Message message);
+    [[nodiscard]] static Strand<bool> disconnectClient(std::shared_ptr<ServerCore> core, std::string id,
+                                                       CloseReason reason);
+    [[nodiscard]] static Strand<std::vector<std::string>> connectedClients(std::shared_ptr<ServerCore> core);
+    [[nodiscard]] static Strand<std::optional<ClientInfo>> clientInfo(std::shared_ptr<ServerCore> core,
+                                                                      std::string id);
+
+    /// The handle has gone, on whichever thread: hooks are let go of now, and what runs is cancelled.
+    static void abandon(std::shared_ptr<ServerCore> core);
+
+    // For sessions.
+    [[nodiscard]] Shard& shard() noexcept { return *shard_; }
+    [[nodiscard]] const WSServerOptions& options() const noexcept { return options_; }
+    [[nodiscard]] const ConnectionOptions& connectionOptions() const noexcept { return connectionOptions_; }
+    [[nodiscard]] std::shared_ptr<const Authenticate> authenticateHook() const;
+    /// Whether clients must authenticate; so it stays when the hook has been let go of.
+    [[nodiscard]] bool authenticates() const noexcept { return authenticates_; }
+    [[nodiscard]] RequestHandler* handler() const noexcept { return handler_; }
+    [[nodiscard]] std::string newId() const;  ///< of a message
+    [[nodiscard]] std::string newClientId() const;
+    [[nodiscard]] std::uint64_t newPublisher() const { return options_.random->next() | 1; }
+    [[nodiscard]] std::string negotiation() const;                      ///< the first message to every client
+    [[nodiscard]] std::string& scratch() noexcept { return scratch_; }  ///< for a text that is sent at once
+    [[nodiscard]] Timestamp now() const;
+
+    // For the router.
+    /// Claims the place of the one request handler, on any thread; false where it is taken.
+    [[nodiscard]] bool claimHandler() noexcept { return !handlerClaimed_.exchange(true); }
+    /// From now on `handler` serves, with these limits on what waits for a client; clients that are there are
+    /// told to it as opened.
+    void attach(RequestHandler& handler, OutboxLimits limits);
+    /// Nobody serves any more, and nothing of the handler's is kept with a client.
+    void detach(const RequestHandler& handler) noexcept;
+    [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
+
+private:
+    [[nodiscard]] static Strand<> accept(std::shared_ptr<ServerCore> core);
+    [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
+                                        std::unique_ptr<Transport> transport);
+    [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
+                                                  std::unique_ptr<Transport> transport, std::string received);
+    void stopListening() noexcept;
+
+    const ShardExecutor executor_;
+    const WSServerOptions options_;  // without the hook
+    ConnectionOptions connectionOptions_;
+    UpgradeOptions upgradeOptions_;
+    const bool authenticates_;
+    mutable std::mutex hookMutex_;  // the handle lets go of the hook on its own thread
+    std::shared_ptr<const Authenticate> authenticate_;
+    std::shared_ptr<Shard> shard_;
+    std::shared_ptr<HandshakeDeadlines> handshakes_;
+    TaskGroup housekeeping_;  // the sweep, the handshake deadlines, the acceptor
+    TaskGroup sessions_;
+    std::optional<TcpAcceptor> acceptor_;
+    Registry registry_;
+    std::string scratch_;
+    RequestHandler* handler_ = nullptr;
+    std::atomic<bool> handlerClaimed_ = false;
+    std::uint64_t connections_ = 0;
+    std::atomic<std::uint16_t> port_ = 0;
+    bool running_ = false;
+};
+
+}  // namespace strandcast

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "websocket/http_head.hpp"
+#include "websocket/upgrade_request.hpp"
+
+#include <strandcast/strand.hpp>
+#include <strandcast/transport.hpp>
+
+#include <optional>
+#include <string>
+
+namespace strandcast
+{
+
+struct UpgradeOptions
+{
+    std::string path;  ///< the one that is served; empty is any
+    HttpHeadLimits limits;
+};
+
+/// A WebSocket that is open.
+struct AcceptedUpgrade
+{
+    HttpRequest request;
+    std::string received;  ///< what came behind the request
+};
+
+/// Reads an upgrade request and answers it. A request that is refused gets its reason, and nothing is
+/// returned once the peer has had the chance to read it.
+/// @throws asio::system_error where the transport is closed or fails; its owner bounds the time by closing
+/// it.
+[[nodiscard]] Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport,
+                                                                   const UpgradeOptions& options);
+
+}  // namespace strandcast
