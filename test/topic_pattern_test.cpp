@@ -8,6 +8,10 @@
 #include <map>
 #include <random>
 #include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 using namespace strandcast;
 
@@ -149,15 +153,20 @@ TEST_CASE("the trie finds whom the brute-force matcher finds, whatever is subscr
     std::mt19937 random(2);
     Trie<int> trie;
     std::set<std::pair<std::string, int>> subscriptions;
-    for (int round = 0; round < 30'000; ++round)
+    for (int round = 0; round < 12'000; ++round)
     {
-        const auto pattern = randomPattern(random);
-        const int subscriber = static_cast<int>(random() % 8);
+        auto pattern = randomPattern(random);
+        int subscriber = static_cast<int>(random() % 8);
         // Grows and shrinks in waves, down to nothing.
-        if (random() % 100 < (round / 5'000 % 2 == 0 ? 60U : 35U))
+        if (random() % 100 < (round / 2'000 % 2 == 0 ? 70U : 20U))
             REQUIRE(trie.insert(pattern, subscriber) == subscriptions.emplace(pattern, subscriber).second);
         else
+        {
+            // Mostly one that is there.
+            const auto next = subscriptions.lower_bound({pattern, subscriber});
+            if (random() % 8 != 0 && next != subscriptions.end()) std::tie(pattern, subscriber) = *next;
             REQUIRE(trie.erase(pattern, subscriber) == (subscriptions.erase({pattern, subscriber}) == 1));
+        }
         REQUIRE(trie.size() == subscriptions.size());
         if (round % 3 != 0) continue;
         const auto topic = randomTopic(random);
@@ -200,4 +209,69 @@ TEST_CASE("patterns made to branch at every segment cost a match no more than th
     CHECK(trie.lastVisits() <= trie.nodeCount() * 64 + 64);
     CHECK(TopicPattern(pattern + ".b").matches(topic + ".b"));
     CHECK_FALSE(TopicPattern(pattern + ".b").matches(topic));
+}
+
+TEST_CASE("a trie full of patterns that all match is walked once a segment")
+{
+    // Every pattern of up to six segments of `a`, `*` and `#`: a topic of many `a`s reaches them all.
+    Trie<int> trie;
+    std::vector<std::string> patterns{"a", "*", "#"};
+    for (std::size_t longest = patterns.size(), begin = 0, depth = 1; depth < 6; ++depth)
+    {
+        for (auto index = begin; index < longest; ++index)
+            for (const char* segment : {".a", ".*", ".#"}) patterns.push_back(patterns[index] + segment);
+        begin = longest;
+        longest = patterns.size();
+    }
+    for (const auto& pattern : patterns) REQUIRE(trie.insert(pattern, 1));
+
+    std::string topic = "a";
+    for (int depth = 1; depth < 64; ++depth) topic += ".a";
+    CHECK(trie.match(topic).size() == 1);
+    // A node of a `#` may stand for itself and for what follows it, hence the two.
+    CHECK(trie.lastVisits() <= 2 * (trie.nodeCount() + 2) * 64);
+}
+
+namespace
+{
+
+std::size_t comparisons = 0;
+
+struct CountingLess
+{
+    bool operator()(int one, int other) const
+    {
+        ++comparisons;
+        return one < other;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a topic of very many subscribers is joined and left without looking at all of them")
+{
+    constexpr int subscribers = 20'000;
+    Trie<int, CountingLess> trie;
+    comparisons = 0;
+    for (int i = 0; i < subscribers; ++i) REQUIRE(trie.insert("news", i * 7919 % subscribers));
+    CHECK_FALSE(trie.insert("news", 17));
+    CHECK(trie.match("news").size() == subscribers);
+    for (int i = 0; i < subscribers; ++i) REQUIRE(trie.erase("news", i * 7907 % subscribers));
+    CHECK(trie.nodeCount() == 0);
+    CHECK(comparisons < std::size_t(subscribers) * 2 * 20);
+}
+
+TEST_CASE("an answer stays right when more are kept than there is room for")
+{
+    Trie<int> trie;
+    for (int i = 0; i < 1'000; ++i)
+    {
+        REQUIRE(trie.insert("#", i));
+        REQUIRE(trie.insert("*", i + 500));
+    }
+    for (int round = 0; round < 2; ++round)
+        for (int topic = 0; topic < 1'500; ++topic)
+            REQUIRE(trie.match("t" + std::to_string(topic)).size() == 1'500);
+    REQUIRE(trie.erase("*", 1'499));
+    CHECK(trie.match("t0").size() == 1'499);
 }

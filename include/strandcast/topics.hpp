@@ -36,7 +36,7 @@ public:
     explicit TopicPattern(std::string text, const TopicLimits& limits = {});
 
     /// Whether events on `topic` are meant. In time that grows with the product of both lengths at most.
-    [[nodiscard]] bool matches(std::string_view topic) const;
+    [[nodiscard]] bool matches(std::string_view topic) const noexcept;
 
     /// Whether it has a wildcard.
     [[nodiscard]] bool isPattern() const noexcept { return isPattern_; }

@@ -54,13 +54,6 @@ std::optional<std::string> check(std::string_view text, const TopicLimits& limit
     return std::nullopt;
 }
 
-std::vector<std::string_view> segmentsOf(std::string_view text)
-{
-    std::vector<std::string_view> segments;
-    forEachSegment(text, [&](std::string_view segment) { segments.push_back(segment); });
-    return segments;
-}
-
 }  // namespace
 
 std::optional<std::string> checkTopic(std::string_view topic, const TopicLimits& limits)
@@ -80,36 +73,44 @@ TopicPattern::TopicPattern(std::string text, const TopicLimits& limits)
     if (auto wrong = checkPattern(text_, limits)) throw Error(Errc::invalidArgument, std::move(*wrong));
 }
 
-bool TopicPattern::matches(std::string_view topic) const
+bool TopicPattern::matches(std::string_view topic) const noexcept
 {
     if (!isPattern_) return text_ == topic;
     if (!meet(separatorOf(text_), separatorOf(topic))) return false;
-    if (isReserved(topic) && isWildcard(segmentsOf(text_).front())) return false;
 
-    // reached[n]: the first n segments of the pattern can take what of the topic was looked at so far.
-    const auto pattern = segmentsOf(text_);
-    std::vector<bool> reached(pattern.size() + 1, false);
-    const auto passHashes = [&]
+    Segments pattern(text_);
+    Segments left(topic);
+    if (isReserved(topic) && isWildcard(Segments(text_).next())) return false;
+
+    // Only the last `#` ever has to take one segment more: whatever is left over by an earlier one that takes
+    // more, the last one can take as well. So `#.a.#.a.#` costs the product of both lengths at most.
+    struct Retry
     {
-        for (std::size_t n = 0; n < pattern.size(); ++n)
-            if (reached[n] && pattern[n] == "#") reached[n + 1] = true;
+        Segments pattern;  // behind the last `#`
+        Segments left;     // what it has not taken
     };
-    reached[0] = true;
-    passHashes();
-    forEachSegment(topic,
-                   [&](std::string_view segment)
-                   {
-                       std::vector<bool> next(pattern.size() + 1, false);
-                       for (std::size_t n = 0; n < pattern.size(); ++n)
-                       {
-                           if (!reached[n]) continue;
-                           if (pattern[n] == "#") next[n] = true;
-                           if (pattern[n] == "*" || pattern[n] == segment) next[n + 1] = true;
-                       }
-                       reached = std::move(next);
-                       passHashes();
-                   });
-    return reached[pattern.size()];
+    std::optional<Retry> retry;
+    while (!left.done())
+    {
+        if (!pattern.done())
+        {
+            const auto expected = pattern.next();
+            if (expected == "#")
+            {
+                retry.emplace(Retry{pattern, left});
+                continue;
+            }
+            const auto segment = left.next();
+            if (expected == "*" || expected == segment) continue;
+        }
+        if (!retry) return false;
+        retry->left.next();
+        pattern = retry->pattern;
+        left = retry->left;
+    }
+    while (!pattern.done())
+        if (pattern.next() != "#") return false;
+    return true;
 }
 
 }  // namespace strandcast

@@ -25,18 +25,39 @@ enum class Separator : std::uint8_t
     return one == other || one == Separator::none || other == Separator::none;
 }
 
+/// The segments of a text, one after another.
+class Segments
+{
+public:
+    constexpr explicit Segments(std::string_view text) noexcept
+        : left_(text),
+          separator_(separatorOf(text) == Separator::slash ? '/' : '.')
+    {
+    }
+
+    [[nodiscard]] constexpr bool done() const noexcept { return done_; }
+
+    /// The next one, unless done(). What follows the last separator is a segment as well.
+    constexpr std::string_view next() noexcept
+    {
+        const auto end = left_.find(separator_);
+        const auto segment = left_.substr(0, end);
+        done_ = end == std::string_view::npos;
+        left_.remove_prefix(done_ ? left_.size() : end + 1);
+        return segment;
+    }
+
+private:
+    std::string_view left_;
+    char separator_;
+    bool done_ = false;
+};
+
 /// Calls `visit` with each segment in turn.
 template <typename Visit>
 constexpr void forEachSegment(std::string_view text, Visit visit)
 {
-    const char separator = separatorOf(text) == Separator::slash ? '/' : '.';
-    for (;;)
-    {
-        const auto end = text.find(separator);
-        visit(text.substr(0, end));
-        if (end == std::string_view::npos) return;
-        text.remove_prefix(end + 1);
-    }
+    for (Segments segments(text); !segments.done();) visit(segments.next());
 }
 
 /// Topics of the server's own, which a leading wildcard does not match.

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,10 +43,11 @@ public:
         Node* node = &root(separatorOf(pattern));
         forEachSegment(pattern, [&](std::string_view segment) { node = &descend(*node, segment); });
         auto& subscribers = node->subscribers;
-        if (std::find(subscribers.begin(), subscribers.end(), subscriber) != subscribers.end()) return false;
-        subscribers.push_back(subscriber);
+        const auto place = std::lower_bound(subscribers.begin(), subscribers.end(), subscriber, Less());
+        if (place != subscribers.end() && *place == subscriber) return false;
+        subscribers.insert(place, std::move(subscriber));
         ++size_;
-        cache_.clear();
+        forgetAnswers();
         return true;
     }
 
@@ -62,11 +64,12 @@ public:
                            if (node) node = node->child(segment);
                        });
         if (!node) return false;
-        const auto found = std::find(node->subscribers.begin(), node->subscribers.end(), subscriber);
-        if (found == node->subscribers.end()) return false;
-        node->subscribers.erase(found);
+        auto& subscribers = node->subscribers;
+        const auto found = std::lower_bound(subscribers.begin(), subscribers.end(), subscriber, Less());
+        if (found == subscribers.end() || !(*found == subscriber)) return false;
+        subscribers.erase(found);
         --size_;
-        cache_.clear();
+        forgetAnswers();
         for (auto step = path.rbegin(); step != path.rend() && node->isUnused(); ++step)
         {
             node = step->first;
@@ -77,22 +80,21 @@ public:
     }
 
     /// The subscribers of a topic, each once however many of its patterns match, in the order of `Less`. The
-    /// answer is kept until a subscription changes, so that a hot topic costs a look-up; the span lasts as
-    /// long.
+    /// answer is kept until a subscription changes, so that a hot topic costs a look-up. The span lasts until
+    /// the trie is changed or asked again.
     [[nodiscard]] std::span<const Subscriber> match(std::string_view topic)
     {
-        if (const auto known = cache_.find(topic); known != cache_.end()) return known->second;
-        if (cache_.size() >= maxCachedAnswers) cache_.clear();
-        std::vector<Subscriber> found;
+        if (const auto known = answers_.find(topic); known != answers_.end())
+            return known->second.subscribers;
+        visits_ = 0;
+        matching_.clear();
         const auto separator = separatorOf(topic);
         for (const auto other : {Separator::none, Separator::dot, Separator::slash})
-            if (meet(separator, other)) collect(root(other), topic, found);
-        std::sort(found.begin(), found.end(), Less());
-        found.erase(std::unique(found.begin(), found.end()), found.end());
-        return cache_.emplace(std::string(topic), std::move(found)).first->second;
+            if (meet(separator, other)) collect(root(other), topic);
+        return keep(topic, matching_.size() == 1 ? Answer(matching_.front()->subscribers) : merge());
     }
 
-    /// Calls `visit` with each subscribed pattern and its subscribers, in the order of their subscription.
+    /// Calls `visit` with each subscribed pattern and its subscribers, in the order of `Less`.
     /// The patterns come in no order that lasts.
     template <typename Visit>
     void forEach(Visit visit) const
@@ -112,14 +114,17 @@ public:
     [[nodiscard]] std::size_t lastVisits() const noexcept { return visits_; }
 
 private:
-    static constexpr std::size_t maxCachedAnswers = 1024;
+    // Both together bound what the answers take: a thousand answers of a million subscribers each would be
+    // gigabytes.
+    static constexpr std::size_t maxAnswers = 1024;
+    static constexpr std::size_t maxCopied = 256 * 1024;
 
     struct Node
     {
         std::unordered_map<std::string, std::unique_ptr<Node>, TextHash, std::equal_to<>> children;
-        std::unique_ptr<Node> star;  // of `*`
-        std::unique_ptr<Node> hash;  // of `#`
-        std::vector<Subscriber> subscribers;
+        std::unique_ptr<Node> star;           // of `*`
+        std::unique_ptr<Node> hash;           // of `#`
+        std::vector<Subscriber> subscribers;  // in the order of `Less`
         std::uint64_t reachedAt = 0;  // the step of a match in which this node of a `#` was reached last
 
         [[nodiscard]] Node* child(std::string_view segment) const
@@ -175,12 +180,47 @@ private:
         return reference;
     }
 
+    /// Who gets a topic: a node's subscribers themselves, where they are all of a single node.
+    struct Answer
+    {
+        explicit Answer(const std::vector<Subscriber>& ofNode) : subscribers(ofNode) {}
+        explicit Answer(std::vector<Subscriber>&& ofMany) : copied(std::move(ofMany)), subscribers(copied) {}
+        Answer(Answer&&) noexcept = default;  // which leaves the elements where they are
+
+        std::vector<Subscriber> copied;
+        std::span<const Subscriber> subscribers;
+    };
+
+    [[nodiscard]] Answer merge() const
+    {
+        std::vector<Subscriber> found;
+        for (const Node* const node : matching_)
+            found.insert(found.end(), node->subscribers.begin(), node->subscribers.end());
+        std::sort(found.begin(), found.end(), Less());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
+        return Answer(std::move(found));
+    }
+
+    [[nodiscard]] std::span<const Subscriber> keep(std::string_view topic, Answer answer)
+    {
+        const auto copied = answer.copied.size();
+        if (answers_.size() >= maxAnswers || copied_ + copied > maxCopied) forgetAnswers();
+        const auto kept = answers_.emplace(std::string(topic), std::move(answer)).first;
+        copied_ += copied;
+        return kept->second.subscribers;
+    }
+
+    void forgetAnswers() noexcept
+    {
+        answers_.clear();
+        copied_ = 0;
+    }
+
     // All the ways through the trie are followed at once, a segment at a time. A tree leads to a node in one
     // way, and a node of a `#` is noted once in a step; so a step looks at no node twice, whatever the
     // patterns are.
-    void collect(Node& start, std::string_view topic, std::vector<Subscriber>& found)
+    void collect(Node& start, std::string_view topic)
     {
-        visits_ = 0;
         reached_.clear();
         ++step_;
         reach(start, false, !isReserved(topic));
@@ -202,7 +242,7 @@ private:
                            isFirst = false;
                        });
         for (const auto [node, isHash] : reached_)
-            found.insert(found.end(), node->subscribers.begin(), node->subscribers.end());
+            if (!node->subscribers.empty()) matching_.push_back(node);
     }
 
     // A `#` below may take no segment at all.
@@ -236,7 +276,9 @@ private:
     std::uint64_t step_ = 0;
     std::vector<Reached> reached_;
     std::vector<Reached> before_;
-    std::unordered_map<std::string, std::vector<Subscriber>, TextHash, std::equal_to<>> cache_;
+    std::vector<const Node*> matching_;  // of the match that is under way
+    std::unordered_map<std::string, Answer, TextHash, std::equal_to<>> answers_;
+    std::size_t copied_ = 0;  // subscribers that the answers hold copies of
 };
 
 }  // namespace strandcast
