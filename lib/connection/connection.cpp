@@ -343,7 +343,10 @@ Connection::Flushed Connection::writeAll()
         const auto transfer = transport_->tryWrite(std::span(pieces).first(count));
         switch (transfer.outcome)
         {
-        case Transfer::Outcome::moved: outbox_.consume(transfer.size); break;
+        case Transfer::Outcome::moved:
+            outbox_.consume(transfer.size);
+            handler_.onSent();
+            break;
         case Transfer::Outcome::wouldBlock: return Flushed::blocked;
         case Transfer::Outcome::end:
         case Transfer::Outcome::failed: return Flushed::lost;
@@ -385,7 +388,13 @@ void Connection::heartbeat(Clock::time_point now)
 {
     if (pauses_ > 0) return;  // it is this side that does not read
     if (now - heard_ >= 2 * options_.heartbeatInterval)
-        return closeWithoutEvents({CloseCode::policyViolation, "Heartbeat timeout"});
+    {
+        if (options_.role == Role::server)
+            return closeWithoutEvents({CloseCode::policyViolation, "Heartbeat timeout"});
+        // A client wants another connection, and not the last word on this one.
+        reason_ = std::make_unique<CloseReason>(CloseReason{CloseCode::abnormal, "Heartbeat timeout"});
+        return abandon();
+    }
     if (now - heard_ < options_.heartbeatInterval || std::exchange(pinged_, true)) return;
     ping();
 }

@@ -33,6 +33,8 @@ public:
     virtual void onBinary(std::span<const std::byte> bytes) { static_cast<void>(bytes); }
     /// The deadline of Connection::setDeadline() has passed; there is none any more.
     virtual void onDeadline() {}
+    /// Something of what waits for the peer has left.
+    virtual void onSent() {}
     /// An event could not wait any longer, or not at all.
     virtual void onEventDropped(std::string_view topic) { static_cast<void>(topic); }
 
@@ -49,7 +51,8 @@ struct ConnectionOptions
     std::chrono::milliseconds heartbeatInterval{
         0};                                         ///< silent for two of these: closed with 1008; 0 is never
     std::chrono::milliseconds closeTimeout{5'000};  ///< from the decision to close to insisting
-    std::chrono::milliseconds shortestDeadline{10'000}; ///< how exact setDeadline() must be: to an eighth of this
+    std::chrono::milliseconds shortestDeadline{
+        10'000};  ///< how exact setDeadline() must be: to an eighth of this
     std::size_t maxDiscardedBytes = 16 * 1024 * 1024;  ///< read from a peer while waiting for its Close
 };
 

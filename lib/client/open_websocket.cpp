@@ -1,0 +1,69 @@
+#include "client/open_websocket.hpp"
+
+#include "transport/tcp.hpp"
+#include "websocket/handshake_key.hpp"
+#include "websocket/http_head.hpp"
+#include "websocket/upgrade_response.hpp"
+
+#include <strandcast/error.hpp>
+
+#include <fmt/format.h>
+
+#include <span>
+#include <utility>
+
+namespace strandcast
+{
+
+namespace
+{
+
+[[noreturn]] void fail(const Url& url, const std::string& why)
+{
+    throw Error(Errc::connectFailed, fmt::format("cannot connect to {}:{}: {}", url.host, url.port, why));
+}
+
+Strand<> send(Transport& transport, const Url& url, std::string text)
+{
+    auto left = std::as_bytes(std::span(text));
+    while (!left.empty())
+    {
+        const auto transfer = transport.tryWrite(std::span(&left, 1));
+        if (transfer.outcome == Transfer::Outcome::failed) fail(url, transfer.error.message());
+        left = left.subspan(transfer.size);
+        if (transfer.outcome == Transfer::Outcome::wouldBlock) co_await transport.waitWritable();
+    }
+}
+
+}  // namespace
+
+Strand<OpenedWebSocket> openWebSocket(Url url, Random& random)
+{
+    OpenedWebSocket opened{co_await connectTcp(url.host, url.port), {}};
+    const UpgradeRequest request{
+        .host = url.hostHeader(), .target = url.target, .key = makeKey(random.next(), random.next())};
+    co_await send(*opened.transport, url, upgradeRequest(request));
+
+    HttpHeadParser parser(HttpHeadParser::Kind::response);
+    std::string bytes;
+    while (!parser.isComplete())
+    {
+        bytes.resize(4096);
+        const auto transfer = opened.transport->tryRead(std::as_writable_bytes(std::span(bytes)));
+        switch (transfer.outcome)
+        {
+        case Transfer::Outcome::moved: break;
+        case Transfer::Outcome::wouldBlock: co_await opened.transport->waitReadable(); continue;
+        case Transfer::Outcome::end: fail(url, "the server ended the connection during the upgrade");
+        case Transfer::Outcome::failed: fail(url, transfer.error.message());
+        }
+        bytes.resize(transfer.size);
+        bytes.erase(0, parser.feed(bytes));
+        if (parser.refusal()) fail(url, "the server's answer is not HTTP: " + parser.refusal()->reason);
+    }
+    if (const auto wrong = judgeResponse(parser.head(), request)) fail(url, *wrong);
+    opened.received = std::move(bytes);
+    co_return opened;
+}
+
+}  // namespace strandcast

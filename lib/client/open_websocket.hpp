@@ -1,0 +1,27 @@
+#pragma once
+
+#include "client/url.hpp"
+
+#include <strandcast/random.hpp>
+#include <strandcast/strand.hpp>
+#include <strandcast/transport.hpp>
+
+#include <memory>
+#include <string>
+
+namespace strandcast
+{
+
+/// A WebSocket that is open, from a client's side.
+struct OpenedWebSocket
+{
+    std::unique_ptr<Transport> transport;
+    std::string received;  ///< what came behind the server's answer
+};
+
+/// Connects to a server over TCP and upgrades to WebSocket.
+/// @throws Error with Errc::connectFailed, naming the address and the cause; asio::system_error with
+/// operation_aborted when cancelled.
+[[nodiscard]] Strand<OpenedWebSocket> openWebSocket(Url url, Random& random);
+
+}  // namespace strandcast

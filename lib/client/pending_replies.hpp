@@ -1,0 +1,58 @@
+#pragma once
+
+#include "coro/signal.hpp"
+
+#include <strandcast/clock.hpp>
+#include <strandcast/message.hpp>
+#include <strandcast/strand.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace strandcast
+{
+
+/// The requests that wait for their answer, by their ids.
+class PendingReplies
+{
+public:
+    /// One request's place, from before it is sent to its end, whatever that is.
+    class Place
+    {
+    public:
+        /// @throws Error with Errc::invalidArgument where a request with this id waits already.
+        Place(PendingReplies& replies, ShardExecutor executor, std::string id);
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
+        ~Place();
+
+        /// The answer.
+        /// @throws what the request failed with; Error with Errc::timedOut at `deadline`, naming `what`.
+        [[nodiscard]] Strand<Message> answer(Clock& clock, Clock::time_point deadline, std::string what);
+
+    private:
+        friend class PendingReplies;
+
+        PendingReplies& replies_;
+        std::string id_;
+        Signal ended_;
+        std::optional<Message> answer_;
+        std::exception_ptr failure_;
+    };
+
+    /// Gives a request its answer. False where none waits under this id.
+    bool resolve(std::string_view id, Message answer);
+    bool reject(std::string_view id, std::exception_ptr failure);
+    void rejectAll(const std::exception_ptr& failure);
+
+    [[nodiscard]] std::size_t size() const noexcept { return places_.size(); }
+
+private:
+    std::map<std::string, Place*, std::less<>> places_;
+};
+
+}  // namespace strandcast

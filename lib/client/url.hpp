@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace strandcast
+{
+
+/// Where a server is: `ws://host[:port][/path][?query]` (RFC 6455, section 3).
+struct Url
+{
+    std::string host;  ///< a name or a numeric address; an IPv6 address without its brackets
+    std::uint16_t port = 80;
+    std::string target = "/";  ///< path and query
+
+    /// The Host header: with the port where it is not the scheme's own.
+    [[nodiscard]] std::string hostHeader() const;
+
+    /// @throws Error with Errc::invalidArgument, saying what is wrong and what was expected.
+    [[nodiscard]] static Url parse(std::string_view text);
+};
+
+}  // namespace strandcast
