@@ -12,8 +12,8 @@ namespace strandcast
 namespace
 {
 
-// Each append looks at so many topics whether they may be forgotten: more than the one that it may add, so
-// that they cannot grow for ever.
+// For each append so many topics are looked at whether they may be forgotten: more than the one that it may
+// add, so that they cannot grow for ever.
 constexpr int topicsLookedAt = 2;
 
 std::size_t bytesOf(const LogEntry& entry)
@@ -29,29 +29,41 @@ class MemoryBroker::Log
 public:
     explicit Log(MemoryBrokerOptions options) : options_(options) {}
 
-    void attach(BrokerSink& sink) { sinks_.push_back(&sink); }
+    void attach(BrokerSink& sink) { sinks_.push_back({&sink, newest_}); }
 
     void detach(BrokerSink& sink) noexcept
     {
         // A place stays while the sinks are being told, so that nobody is passed over.
-        std::replace(sinks_.begin(), sinks_.end(), &sink, static_cast<BrokerSink*>(nullptr));
-        if (!telling_) std::erase(sinks_, nullptr);
+        for (auto& attached : sinks_)
+            if (attached.sink == &sink) attached.sink = nullptr;
+        if (!telling_) dropDetached();
     }
 
     Appended append(Publication publication)
     {
         const auto now = options_.clock->now();
         Topic& topic = topicOf(publication.topic, now);
-        const Appended appended{++topic.sequence, ++newest_};
-        ++topic.entries;
+        const Appended appended{topic.sequence + 1, newest_ + 1};
         auto entry = std::make_shared<const LogEntry>(std::move(publication), appended.sequenceNumber,
                                                       appended.offset);
-        bytes_ += bytesOf(*entry);
-        entries_.push_back({entry, &topic, now});
+        const auto bytes = bytesOf(*entry);
+        untold_.push_back(entry);
+        try
+        {
+            entries_.push_back({std::move(entry), &topic, now});
+        }
+        catch (...)
+        {
+            untold_.pop_back();
+            throw;
+        }
+        // From here on nothing fails: where there was no memory, no number has been given away.
+        topic.sequence = appended.sequenceNumber;
+        newest_ = appended.offset;
+        ++topic.entries;
+        bytes_ += bytes;
         trim(now);
-        for (int looked = 0; looked < topicsLookedAt; ++looked) lookAtOldestTopic(now);
-        untold_.push_back(std::move(entry));
-        tell();
+        tell(now);
         return appended;
     }
 
@@ -74,10 +86,16 @@ private:
     {
         std::string name;
         std::uint64_t sequence = 0;
-        std::size_t entries = 0;  // in the log
+        std::size_t entries = 0;       // in the log
         Clock::time_point quietSince;  // its last publish, or the last time that it was found to be wanted
-        Topic* older = nullptr;  // in the order in which they were looked at or published on
+        Topic* older = nullptr;        // in the order in which they were looked at or published on
         Topic* newer = nullptr;
+    };
+
+    struct Attached
+    {
+        BrokerSink* sink;     // null: detached while the sinks were told
+        std::uint64_t since;  // it hears what has a later offset
     };
 
     struct Kept
@@ -148,23 +166,32 @@ private:
 
     [[nodiscard]] bool isWanted(std::string_view topic) const
     {
-        return std::any_of(sinks_.begin(), sinks_.end(),
-                           [&](const BrokerSink* sink) { return sink && sink->isWanted(topic); });
+        return std::any_of(sinks_.begin(), sinks_.end(), [&](const Attached& attached)
+                           { return attached.sink && attached.sink->isWanted(topic); });
     }
 
     // A sink that appends in turn is told of that after everybody has been told of what came before.
-    void tell()
+    void tell(Clock::time_point now)
     {
         if (std::exchange(telling_, true)) return;
         while (!untold_.empty())
         {
             const EntryRef entry = std::move(untold_.front());
             untold_.pop_front();
+            // By index and by value, because a sink may attach another.
             for (std::size_t index = 0; index < sinks_.size(); ++index)
-                if (BrokerSink* const sink = sinks_[index]) sink->appended({&entry, 1});
+                if (const auto [sink, since] = sinks_[index]; sink && entry->offset > since)
+                    sink->appended({&entry, 1});
+            // Here, where no sink is in the midst of an entry: they are asked whether a topic is wanted.
+            for (int looked = 0; looked < topicsLookedAt; ++looked) lookAtOldestTopic(now);
         }
         telling_ = false;
-        std::erase(sinks_, nullptr);
+        dropDetached();
+    }
+
+    void dropDetached() noexcept
+    {
+        std::erase_if(sinks_, [](const Attached& attached) { return !attached.sink; });
     }
 
     const MemoryBrokerOptions options_;
@@ -174,7 +201,7 @@ private:
     std::unordered_map<std::string, std::unique_ptr<Topic>> topics_;
     Topic* oldestTopic_ = nullptr;
     Topic* newestTopic_ = nullptr;
-    std::vector<BrokerSink*> sinks_;
+    std::vector<Attached> sinks_;
     std::deque<EntryRef> untold_;
     bool telling_ = false;
 };
