@@ -37,6 +37,26 @@ std::string stringOf(std::string_view value)
     return escaped.find('\\') == std::string_view::npos ? std::string(escaped) : unescapeJson(escaped);
 }
 
+// Whether a number that is not 0 is 1 or more but for its sign. Judged by its digits: it is beyond a double.
+bool isLarge(std::string_view number)
+{
+    if (number.starts_with('-')) number.remove_prefix(1);
+    const auto mantissa = number.substr(0, number.find_first_of("eE"));
+    std::int64_t exponent = 0;
+    if (mantissa.size() < number.size())
+    {
+        auto digits = number.substr(mantissa.size() + 1);
+        if (digits.starts_with('+')) digits.remove_prefix(1);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+        if (error == std::errc::result_out_of_range) return !digits.starts_with('-');
+    }
+    // RFC 8259, section 6: the whole part is 0, or has no zero before it.
+    const auto whole = mantissa.substr(0, mantissa.find('.'));
+    if (whole != "0") return exponent > -static_cast<std::int64_t>(whole.size());
+    const auto zeros = mantissa.find_first_not_of('0', 2) - 2;
+    return exponent > static_cast<std::int64_t>(zeros);
+}
+
 // Rounded down to whole milliseconds. Nothing where it is 0.
 std::optional<std::int64_t> millisecondsOf(std::string_view number)
 {
@@ -44,10 +64,8 @@ std::optional<std::int64_t> millisecondsOf(std::string_view number)
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
     if (error == std::errc::result_out_of_range)
     {
-        const auto exponent = number.find_first_of("eE");
-        const bool tiny = exponent != std::string_view::npos && number.substr(exponent + 1).starts_with('-');
-        value = tiny ? 1 : latestTimestamp;
-        // A zero with an exponent is no overflow: from_chars() takes it as 0.
+        // No zero, whatever its exponent: from_chars() takes that as 0.
+        value = isLarge(number) ? latestTimestamp : 0.5;
         if (number.starts_with('-')) value = -value;
     }
     else if (value == 0)
@@ -127,6 +145,15 @@ public:
             return 0;
         }
         return millisecondsOf(fields_[field]).value_or(0);
+    }
+
+    [[nodiscard]] Timestamp requiredTimestamp()
+    {
+        const auto value = fields_[Field::timestamp];
+        const auto count = isNumber(value) ? millisecondsOf(value) : std::nullopt;
+        if (!count) expect(Field::timestamp, isNumber(value) ? "other than 0" : "a number");
+        // A part of a millisecond is not 0, and must not become 0: that could not be sent on.
+        return Timestamp(std::chrono::milliseconds(count.value_or(0) == 0 ? 1 : *count));
     }
 
     [[nodiscard]] std::optional<std::uint64_t> optionalCount(Field field)
@@ -229,9 +256,7 @@ std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits l
     const auto type = messageTypeFrom(typeName);
     if (!type && reader.wrong().empty()) reader.wrong() = fmt::format("'type' is unknown: {:.40}", typeName);
     const auto version = reader.requiredString(Field::version);
-    const auto timestamp = reader.requiredMilliseconds(Field::timestamp);
-    if (isNumber(fields[Field::timestamp]) && !millisecondsOf(fields[Field::timestamp]))
-        reader.expect(Field::timestamp, "other than 0");
+    const auto timestamp = reader.requiredTimestamp();
     if (!reader.wrong().empty())
         return Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), std::move(id)};
     if (version != protocolVersion)
@@ -239,9 +264,9 @@ std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits l
                        fmt::format("Version {:.40} is not supported; {} is", version, protocolVersion),
                        std::move(id)};
 
-    auto message = readBody(reader, *type, id, Timestamp(std::chrono::milliseconds(timestamp)));
+    auto message = readBody(reader, *type, std::move(id), timestamp);
     if (!reader.wrong().empty())
-        return Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), std::move(id)};
+        return Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), messageId(message)};
     return message;
 }
 
