@@ -393,6 +393,10 @@ TEST_CASE("a program's string that is not UTF-8 is written as UTF-8 all the same
     CHECK(written("\xED\xA0\x80") == "\"" + replaced + replaced + replaced + "\"");  // a surrogate
     CHECK(written("\xF4\x90\x80\x80") == "\"" + replaced + replaced + replaced + replaced + "\"");
     CHECK(written("\xF0\x9F\x98") == "\"" + replaced + replaced + replaced + "\"");  // cut off
+    CHECK(written(std::string_view("\xC3\xA9", 1)) == "\"" + replaced + "\"");
+    CHECK(written(std::string_view("\xF0\x9F\x98\x80", 3)) == "\"" + replaced + replaced + replaced + "\"");
+    CHECK(written("\xE2\x82z") == "\"" + replaced + replaced + "z\"");
+    CHECK(written("\xF0\x9F\x98z") == "\"" + replaced + replaced + replaced + "z\"");
     CHECK(written("\xF4\x8F\xBF\xBF\xEE\x80\x80") == "\"\xF4\x8F\xBF\xBF\xEE\x80\x80\"");
 }
 
