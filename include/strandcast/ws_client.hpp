@@ -28,9 +28,9 @@ class ClientCore;
 
 struct WSClientOptions
 {
-    std::string url;                   ///< ws://host[:port][/path][?query]
-    std::optional<std::string> token;  ///< sent in `auth` where there is one
-    std::optional<Json> metadata;      ///< sent beside the token: a JSON object
+    std::string url;                        ///< ws://host[:port][/path][?query]
+    std::optional<std::string> token = {};  ///< sent in `auth` where there is one
+    std::optional<Json> metadata = {};      ///< sent beside the token: a JSON object
 
     std::chrono::milliseconds connectTimeout{
         10'000};  ///< from the first packet to the end of the upgrade and `auth`
@@ -153,7 +153,10 @@ public:
 
     /// Publishes, and waits until the server has it in its log.
     /// @throws as subscribe(). After Errc::timedOut or Errc::disconnected it may have been logged or not.
-    [[nodiscard]] asio::awaitable<Receipt> publish(std::string topic, std::optional<Json> data = std::nullopt,
+    [[nodiscard]] asio::awaitable<Receipt> publish(std::string topic, Json data,
+                                                   Broadcast broadcast = Broadcast::no);
+    /// The same for an event without data.
+    [[nodiscard]] asio::awaitable<Receipt> publish(std::string topic, std::nullopt_t none = std::nullopt,
                                                    Broadcast broadcast = Broadcast::no);
 
     /// Sends a message as it is, with id and timestamp filled in where they are empty; waits for no answer.

@@ -43,8 +43,8 @@ using Middleware = std::function<asio::awaitable<bool>(const RoutedPublish&)>;
 struct RouteConfig
 {
     std::string topic;  ///< or a pattern
-    RouteHandler handler;
-    std::vector<Middleware> middleware;
+    RouteHandler handler = {};
+    std::vector<Middleware> middleware = {};
 };
 
 struct RouterOptions
@@ -53,10 +53,10 @@ struct RouterOptions
     std::size_t maxSubscriptionsPerClient = 100;  ///< one more: the whole request is SUBSCRIPTION_FAILED
     std::size_t queueSize = 1'000;  ///< events that wait for one client; above, the oldest is dropped
     std::size_t queueBytes = 4 * 1024 * 1024;         ///< the same in bytes; one event always fits
-    TopicLimits topicLimits;                          ///< of topics and patterns
+    TopicLimits topicLimits = {};                     ///< of topics and patterns
     std::size_t maxWaitingPublishesPerTopic = 1'000;  ///< behind a slow route; one more is PUBLISH_FAILED
     std::size_t maxWaitingPublishesPerClient = 64;    ///< behind slow routes; above, the client is not read
-    std::shared_ptr<Broker> broker;                   ///< none: a MemoryBroker of the router's own
+    std::shared_ptr<Broker> broker = {};              ///< none: a MemoryBroker of the router's own
 };
 
 /// What became of a publish.
@@ -92,8 +92,9 @@ public:
 
     /// Logs an event and queues it for every subscriber.
     /// @throws Error with Errc::invalidArgument for a topic that is none.
-    [[nodiscard]] asio::awaitable<PublishReceipt> publish(std::string topic,
-                                                          std::optional<Json> data = std::nullopt);
+    [[nodiscard]] asio::awaitable<PublishReceipt> publish(std::string topic, Json data);
+    /// The same for an event without data.
+    [[nodiscard]] asio::awaitable<PublishReceipt> publish(std::string topic);
 
     /// The ids of the clients that get what is published on `topic`, in the order in which they connected.
     [[nodiscard]] asio::awaitable<std::vector<std::string>> getTopicSubscribers(std::string topic) const;

@@ -49,10 +49,10 @@ struct WSServerOptions
 {
     std::uint16_t port = 8080;  ///< 0: the system chooses, see WSServer::port()
     std::string host =
-        "127.0.0.1";   ///< the numeric address to listen on: "0.0.0.0" or "::" is every interface
-    std::string path;  ///< the one path that is served; empty is any
+        "127.0.0.1";        ///< the numeric address to listen on: "0.0.0.0" or "::" is every interface
+    std::string path = {};  ///< the one path that is served; empty is any
 
-    Authenticate authenticate;  ///< without one, every client is authenticated at once
+    Authenticate authenticate = {};  ///< without one, every client is authenticated at once
 
     std::chrono::milliseconds handshakeTimeout{10'000};  ///< from the accept to the end of the upgrade
     std::chrono::milliseconds authTimeout{10'000};       ///< from the upgrade to an accepted `auth`

@@ -51,12 +51,16 @@ asio::awaitable<void> WSClient::unsubscribe(Topics topics)
     return hop(core_->executor(), ClientCore::unsubscribe(core_, std::move(topics)));
 }
 
-asio::awaitable<Receipt> WSClient::publish(std::string topic, std::optional<Json> data, Broadcast broadcast)
+asio::awaitable<Receipt> WSClient::publish(std::string topic, Json data, Broadcast broadcast)
 {
-    PublishMessage message;
-    message.topic = std::move(topic);
-    message.data = std::move(data);
-    message.broadcast = broadcast == Broadcast::yes;
+    PublishMessage message{
+        .topic = std::move(topic), .data = std::move(data), .broadcast = broadcast == Broadcast::yes};
+    return hop(core_->executor(), ClientCore::publish(core_, std::move(message)));
+}
+
+asio::awaitable<Receipt> WSClient::publish(std::string topic, std::nullopt_t, Broadcast broadcast)
+{
+    PublishMessage message{.topic = std::move(topic), .broadcast = broadcast == Broadcast::yes};
     return hop(core_->executor(), ClientCore::publish(core_, std::move(message)));
 }
 

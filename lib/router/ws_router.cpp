@@ -33,9 +33,14 @@ asio::awaitable<std::size_t> WSRouter::unroute(std::string topic)
     return hop(core_->executor(), RouterCore::unroute(core_, std::move(topic)));
 }
 
-asio::awaitable<PublishReceipt> WSRouter::publish(std::string topic, std::optional<Json> data)
+asio::awaitable<PublishReceipt> WSRouter::publish(std::string topic, Json data)
 {
     return hop(core_->executor(), RouterCore::publish(core_, std::move(topic), std::move(data)));
+}
+
+asio::awaitable<PublishReceipt> WSRouter::publish(std::string topic)
+{
+    return hop(core_->executor(), RouterCore::publish(core_, std::move(topic), std::nullopt));
 }
 
 asio::awaitable<std::vector<std::string>> WSRouter::getTopicSubscribers(std::string topic) const
