@@ -20,6 +20,7 @@ ClientSession::ClientSession(ServerCore& server, std::unique_ptr<Transport> tran
       connection_(server.shard(), std::move(transport), server.connectionOptions(), *this),
       id_(server.newClientId()),
       number_(number),
+      publisher_(server.newPublisher()),
       connectedAt_(server.now())
 {
 }

@@ -87,7 +87,7 @@ private:
     Connection connection_;
     std::string id_;
     std::uint64_t number_;
-    std::uint64_t publisher_;
+    std::uint64_t publisher_ = 0;
     Timestamp connectedAt_;
     std::optional<Json> metadata_;
     std::unique_ptr<TaskGroup> hook_;  // only while the authenticate hook runs
