@@ -141,7 +141,15 @@ void Connection::handleEvents()
     {
         const auto event = protocol_.nextEvent();
         if (!event) return;
-        handle(*event);
+        try
+        {
+            handle(*event);
+        }
+        catch (const std::exception&)
+        {
+            // Out of memory, as it must be: this peer's connection ends, and nobody else's.
+            closeWithoutEvents({CloseCode::internalError, "Internal error"});
+        }
         // Answers and Pongs keep their order: what the protocol says to this event goes before what the next
         // one asks.
         takeOutput();

@@ -86,6 +86,7 @@ Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
         asio::error_code error;
         auto socket = co_await core->acceptor_->async_accept(asio::redirect_error(useStrand, error));
         if (error == asio::error::operation_aborted) co_return;
+        if (!core->acceptor_) co_return;  // came in while the listener closed: nobody would end it any more
         if (!error)
         {
             pause = firstAcceptPause;
