@@ -1,0 +1,178 @@
+#include "commands.hpp"
+#include "run_until_signal.hpp"
+
+#include <strandcast/error.hpp>
+#include <strandcast/ws_router.hpp>
+#include <strandcast/ws_server.hpp>
+
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+#include <fmt/core.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tool
+{
+
+namespace
+{
+
+using namespace strandcast;
+
+struct ServeArguments
+{
+    std::uint16_t port = 8080;
+    std::string host = "127.0.0.1";
+    std::string token;
+    std::size_t queueSize = 1'000;
+    std::string rateLimit = "100/60";
+    std::size_t maxConnections = 1'000;
+    std::size_t maxMessage = 4 * 1024 * 1024;
+    double heartbeat = 30;
+};
+
+std::optional<double> numberOf(std::string_view text)
+{
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number <= 0 || number > 1e9)
+        return std::nullopt;
+    return number;
+}
+
+std::chrono::milliseconds milliseconds(double seconds)
+{
+    return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
+}
+
+/// "100/60" or "off"; nothing where it is neither.
+std::optional<std::optional<RateLimitOptions>> rateLimitOf(std::string_view text)
+{
+    if (text == "off") return std::optional<RateLimitOptions>();
+    const auto slash = text.find('/');
+    if (slash == std::string_view::npos) return std::nullopt;
+    std::size_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + slash, count);
+    const auto seconds = numberOf(text.substr(slash + 1));
+    if (error != std::errc() || end != text.data() + slash || count == 0 || !seconds) return std::nullopt;
+    return RateLimitOptions{count, milliseconds(*seconds)};
+}
+
+std::string checkRateLimit(const std::string& text)
+{
+    if (rateLimitOf(text)) return {};
+    return "'" + text + "' is no rate limit: COUNT/SECONDS, such as 100/60, or off is expected";
+}
+
+using Digest = std::array<unsigned char, EVP_MAX_MD_SIZE>;
+
+Digest digestOf(std::string_view text)
+{
+    Digest digest{};
+    unsigned int size = 0;
+    if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
+        throw std::bad_alloc();
+    return digest;
+}
+
+// Digests, so that the time it takes tells neither the token's length nor how much of a guess was right.
+Authenticate accepting(const std::string& token)
+{
+    return [expected = digestOf(token)](std::string given,
+                                        std::optional<Json>) -> asio::awaitable<Authentication>
+    {
+        const auto digest = digestOf(given);
+        co_return CRYPTO_memcmp(digest.data(), expected.data(), digest.size()) == 0;
+    };
+}
+
+WSServerOptions optionsOf(const ServeArguments& arguments)
+{
+    WSServerOptions options;
+    options.port = arguments.port;
+    options.host = arguments.host;
+    if (!arguments.token.empty()) options.authenticate = accepting(arguments.token);
+    options.rateLimit = *rateLimitOf(arguments.rateLimit);
+    options.maxConnections = arguments.maxConnections;
+    options.maxMessageSize = arguments.maxMessage;
+    options.maxUnauthenticatedMessageSize =
+        std::min(options.maxUnauthenticatedMessageSize, arguments.maxMessage);
+    options.heartbeatInterval = milliseconds(arguments.heartbeat);
+    return options;
+}
+
+asio::awaitable<void> waitForEnd()
+{
+    asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    asio::error_code ended;
+    co_await never.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+}
+
+asio::awaitable<int> serve(asio::io_context& io, ServeArguments arguments)
+{
+    WSServer server(io, optionsOf(arguments));
+    WSRouter router(server, {.queueSize = arguments.queueSize});
+    co_await server.start();
+    const bool isV6 = arguments.host.find(':') != std::string::npos;
+    fmt::print("strandcast: listening on ws://{}:{}\n", isV6 ? '[' + arguments.host + ']' : arguments.host,
+               server.port());
+    std::fflush(stdout);
+    co_await waitForEnd();
+    static_cast<void>(co_await takeCancellation());
+    co_await server.shutdown();
+    co_return 0;
+}
+
+}  // namespace
+
+void addServe(CLI::App& app, Run& run)
+{
+    auto arguments = std::make_shared<ServeArguments>();
+    auto* command = app.add_subcommand("serve", "Serve clients until Ctrl-C");
+    command->add_option("--port", arguments->port, "Port to listen on; 0 lets the system choose")
+        ->capture_default_str();
+    command
+        ->add_option("--host", arguments->host,
+                     "Numeric address to listen on; 0.0.0.0 or :: is every interface")
+        ->capture_default_str();
+    command->add_option("--token", arguments->token,
+                        "The token that clients must give; none lets everybody in");
+    command
+        ->add_option("--queue-size", arguments->queueSize,
+                     "Events that wait for a slow client before the oldest is dropped")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--rate-limit", arguments->rateLimit, "Messages per client: COUNT/SECONDS, or off")
+        ->check(checkRateLimit)
+        ->capture_default_str();
+    command->add_option("--max-connections", arguments->maxConnections, "Clients at a time")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command
+        ->add_option("--max-message", arguments->maxMessage, "Bytes of the largest message that is accepted")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command
+        ->add_option("--heartbeat", arguments->heartbeat,
+                     "Seconds; a client silent for two of these is closed")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->callback(
+        [arguments, &run]
+        {
+            run = [arguments]
+            { return runUntilSignal([arguments](asio::io_context& io) { return serve(io, *arguments); }); };
+        });
+}
+
+}  // namespace tool
