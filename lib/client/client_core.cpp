@@ -135,9 +135,11 @@ Strand<> ClientCore::open(std::shared_ptr<ClientCore> core)
         auto opened = co_await openWebSocket(core->url_, core->shard_->random());
         core->sessions_.spawn(serve(core, std::move(opened)));
     }
-    catch (const asio::system_error&)
+    catch (const std::system_error& error)
     {
-        failure = std::make_exception_ptr(Error(Errc::cancelled, "connecting was cancelled"));
+        failure = error.code() == asio::error::operation_aborted
+                      ? std::make_exception_ptr(Error(Errc::cancelled, "connecting was cancelled"))
+                      : std::current_exception();
     }
     catch (...)
     {
