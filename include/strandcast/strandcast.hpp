@@ -1,0 +1,19 @@
+#pragma once
+
+// All of the library.
+
+#include <strandcast/broker.hpp>
+#include <strandcast/clock.hpp>
+#include <strandcast/close_reason.hpp>
+#include <strandcast/error.hpp>
+#include <strandcast/event_stream.hpp>
+#include <strandcast/frame_slot.hpp>
+#include <strandcast/message.hpp>
+#include <strandcast/message_serializer.hpp>
+#include <strandcast/random.hpp>
+#include <strandcast/strand.hpp>
+#include <strandcast/topics.hpp>
+#include <strandcast/transport.hpp>
+#include <strandcast/ws_client.hpp>
+#include <strandcast/ws_router.hpp>
+#include <strandcast/ws_server.hpp>
