@@ -81,7 +81,7 @@ void LiveTable::draw(const std::string& headline)
     {
         // A line that wraps would be two to draw over. Where it is too narrow for bars all is ASCII, a cell a
         // byte.
-        screen += fmt::format("\x1b[2K{}{}\x1b[0m\n", style, barWidth > 0 ? text : text.substr(0, width));
+        screen += fmt::format("\r\x1b[2K{}{}\x1b[0m\n", style, barWidth > 0 ? text : text.substr(0, width));
         ++lines;
     };
     if (drawnLines_ > 0) screen += fmt::format("\x1b[{}A", drawnLines_);
