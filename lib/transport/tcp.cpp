@@ -40,6 +40,13 @@ void throwIfCancelled(const asio::error_code& error)
     if (error == asio::error::operation_aborted) throw asio::system_error(error);
 }
 
+// What a wait on a closed stream ends with; Asio's own would be bad_descriptor.
+Strand<> alreadyClosed()
+{
+    throw asio::system_error(asio::error::operation_aborted);
+    co_return;
+}
+
 using Resolver = asio::ip::basic_resolver<tcp, ShardExecutor>;
 
 Strand<Resolver::results_type> resolve(std::string host, std::uint16_t port)
@@ -105,11 +112,13 @@ Transfer TcpTransport::tryWrite(std::span<const std::span<const std::byte>> buff
 // No coroutine of their own: a frame for each idle client would be half of what it costs.
 Strand<> TcpTransport::waitReadable()
 {
+    if (!socket_.is_open()) return alreadyClosed();
     return socket_.async_wait(TcpSocket::wait_read, useStrand);
 }
 
 Strand<> TcpTransport::waitWritable()
 {
+    if (!socket_.is_open()) return alreadyClosed();
     return socket_.async_wait(TcpSocket::wait_write, useStrand);
 }
 
