@@ -1,0 +1,358 @@
+#include "coro/sleep.hpp"
+#include "coro/task_group.hpp"
+#include "support/run.hpp"
+#include "support/together.hpp"
+#include "transport/memory.hpp"
+#include "transport/tcp.hpp"
+
+#include <strandcast/error.hpp>
+
+#include <asio/error.hpp>
+#include <asio/system_error.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace strandcast;
+
+namespace
+{
+
+using Pair = std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>;
+
+struct Kind
+{
+    std::string_view name;
+    std::function<Strand<Pair>(ShardExecutor)> make;
+};
+
+Strand<Pair> makeTcpPair(ShardExecutor executor)
+{
+    auto acceptor = listenTcp(executor, "127.0.0.1", 0);
+    auto one = co_await connectTcp("127.0.0.1", acceptor.local_endpoint().port());
+    auto socket = co_await acceptor.async_accept(useStrand);
+    co_return Pair(std::move(one), std::make_unique<TcpTransport>(std::move(socket)));
+}
+
+Strand<Pair> makeMemoryPair(ShardExecutor executor)
+{
+    co_return makeMemoryTransports(executor);
+}
+
+Strand<Pair> makeTinyMemoryPair(ShardExecutor executor)
+{
+    const MemoryTransportOptions tiny{.capacity = 7, .maxBytesPerRead = 3, .maxBytesPerWrite = 2};
+    co_return makeMemoryTransports(executor, tiny, tiny);
+}
+
+const std::vector<Kind>& kinds()
+{
+    static const std::vector<Kind> all = {
+        {"memory", makeMemoryPair}, {"memory in tiny pieces", makeTinyMemoryPair}, {"tcp", makeTcpPair}};
+    return all;
+}
+
+// Runs `body` over each kind of transport.
+void overEach(const std::function<Strand<>(Transport& one, Transport& other)>& body)
+{
+    for (const auto& kind : kinds())
+    {
+        CAPTURE(kind.name);
+        runStrand(
+            [&](asio::io_context& io) -> Strand<>
+            {
+                auto ends = co_await kind.make(io.get_executor());
+                co_await body(*ends.first, *ends.second);
+            });
+    }
+}
+
+Transfer write(Transport& transport, std::string_view bytes)
+{
+    const std::array pieces{std::as_bytes(std::span(bytes))};
+    return transport.tryWrite(pieces);
+}
+
+Strand<> writeAll(Transport& transport, std::string bytes)
+{
+    std::string_view left = bytes;
+    while (!left.empty())
+    {
+        const auto moved = write(transport, left);
+        REQUIRE(moved.outcome != Transfer::Outcome::failed);
+        if (moved.outcome == Transfer::Outcome::wouldBlock)
+            co_await transport.waitWritable();
+        else
+            left.remove_prefix(moved.size);
+    }
+}
+
+struct ReadResult
+{
+    std::string bytes;
+    Transfer last;  // what was not bytes
+};
+
+// Reads until there is no more to come, or `enough` is there.
+Strand<ReadResult> readUntil(Transport& transport, std::size_t enough)
+{
+    ReadResult result;
+    std::array<std::byte, 4096> buffer;
+    while (result.bytes.size() < enough)
+    {
+        result.last = transport.tryRead(buffer);
+        if (result.last.outcome == Transfer::Outcome::moved)
+        {
+            REQUIRE(result.last.size > 0);
+            result.bytes.append(reinterpret_cast<const char*>(buffer.data()), result.last.size);
+        }
+        else if (result.last.outcome == Transfer::Outcome::wouldBlock)
+            co_await transport.waitReadable();
+        else
+            break;
+    }
+    co_return result;
+}
+
+std::string noise(std::size_t size)
+{
+    std::minstd_rand random(7);
+    std::string bytes(size, '\0');
+    for (auto& byte : bytes) byte = static_cast<char>(random());
+    return bytes;
+}
+
+Strand<> expectAborted(Strand<> wait, int& ended)
+{
+    try
+    {
+        co_await std::move(wait);
+        FAIL("a wait on a closed stream ended as if it were ready");
+    }
+    catch (const asio::system_error& error)
+    {
+        CHECK(error.code() == asio::error::operation_aborted);
+    }
+    ++ended;
+}
+
+// Writes until nothing more is taken.
+std::size_t fill(Transport& transport)
+{
+    const auto bytes = noise(64 * 1024);
+    std::size_t written = 0;
+    for (;;)
+    {
+        const auto moved = write(transport, bytes);
+        if (moved.outcome == Transfer::Outcome::wouldBlock) return written;
+        REQUIRE(moved.outcome == Transfer::Outcome::moved);
+        written += moved.size;
+        REQUIRE(written < 256 * 1024 * 1024);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a stream gives what was written, in order and nothing else, however it is cut")
+{
+    overEach(
+        [](Transport& one, Transport& other) -> Strand<>
+        {
+            // More than a stream holds: reading has to go on beside the writing, in both directions.
+            const auto there = noise(300'000);
+            const auto back = noise(100'000);
+            const auto expect = [](Transport& from, const std::string& sent) -> Strand<>
+            {
+                const auto received = co_await readUntil(from, sent.size());
+                CHECK(received.bytes == sent);
+            };
+            co_await together(writeAll(one, there), writeAll(other, back), expect(other, there),
+                              expect(one, back));
+            std::array<std::byte, 16> rest;
+            CHECK(one.tryRead(rest).outcome == Transfer::Outcome::wouldBlock);
+            CHECK(other.tryRead(rest).outcome == Transfer::Outcome::wouldBlock);
+        });
+}
+
+TEST_CASE("several buffers leave as one, and empty ones are skipped")
+{
+    overEach(
+        [](Transport& one, Transport& other) -> Strand<>
+        {
+            const std::vector<std::string> texts = {"", "ab", "", "c", "defg", ""};
+            std::string all;
+            for (const auto& text : texts) all += text;
+            std::size_t sent = 0;
+            while (sent < all.size())
+            {
+                // What has left is left out, with the same bytes first.
+                std::vector<std::span<const std::byte>> pieces;
+                std::size_t skip = sent;
+                for (const auto& text : texts)
+                {
+                    const auto part = std::min(skip, text.size());
+                    skip -= part;
+                    pieces.push_back(std::as_bytes(std::span(text)).subspan(part));
+                }
+                const auto moved = one.tryWrite(pieces);
+                if (moved.outcome == Transfer::Outcome::wouldBlock)
+                {
+                    const auto read = co_await readUntil(other, sent);
+                    CHECK(read.bytes == all.substr(0, sent));
+                    co_return;  // the tiny stream is full, which is all it can show
+                }
+                REQUIRE(moved.outcome == Transfer::Outcome::moved);
+                REQUIRE(moved.size <= all.size() - sent);
+                sent += moved.size;
+            }
+            const auto read = co_await readUntil(other, all.size());
+            CHECK(read.bytes == all);
+        });
+}
+
+TEST_CASE("a stream from which nothing is read would block, and is writable again once it is read")
+{
+    overEach(
+        [](Transport& one, Transport& other) -> Strand<>
+        {
+            const auto written = fill(one);
+            CHECK(written > 0);
+            bool writable = false;
+            const auto waitForRoom = [&]() -> Strand<>
+            {
+                co_await one.waitWritable();
+                writable = true;
+                const auto moved = write(one, "x");
+                CHECK(moved.outcome == Transfer::Outcome::moved);
+            };
+            const auto drain = [&]() -> Strand<>
+            {
+                for (int turn = 0; turn < 5; ++turn) co_await yieldTurn();
+                CHECK_FALSE(writable);
+                const auto read = co_await readUntil(other, written);
+                CHECK(read.bytes.size() >= written);
+            };
+            co_await together(waitForRoom(), drain());
+            CHECK(writable);
+        });
+}
+
+TEST_CASE("an idle stream would block, and is readable once something comes")
+{
+    overEach(
+        [](Transport& one, Transport& other) -> Strand<>
+        {
+            std::array<std::byte, 16> buffer;
+            CHECK(one.tryRead(buffer).outcome == Transfer::Outcome::wouldBlock);
+            bool readable = false;
+            const auto waitForBytes = [&]() -> Strand<>
+            {
+                co_await one.waitReadable();
+                readable = true;
+                CHECK(one.tryRead(buffer).outcome == Transfer::Outcome::moved);
+            };
+            const auto writeLater = [&]() -> Strand<>
+            {
+                for (int turn = 0; turn < 5; ++turn) co_await yieldTurn();
+                CHECK_FALSE(readable);
+                co_await writeAll(other, "y");
+            };
+            co_await together(waitForBytes(), writeLater());
+            CHECK(readable);
+        });
+}
+
+TEST_CASE("after the end of one direction its reader has all that was written, then the end, and may answer")
+{
+    overEach(
+        [](Transport& one, Transport& other) -> Strand<>
+        {
+            co_await together(writeAll(one, "last"),
+                              [](Transport& from) -> Strand<>
+                              {
+                                  const auto read = co_await readUntil(from, 4);
+                                  CHECK(read.bytes == "last");
+                              }(other));
+            one.shutdownWrite();
+            one.shutdownWrite();
+            const auto end = co_await readUntil(other, 1);
+            CHECK(end.bytes.empty());
+            CHECK(end.last.outcome == Transfer::Outcome::end);
+            CHECK(write(one, "more").outcome == Transfer::Outcome::failed);
+
+            co_await writeAll(other, "yes");
+            const auto answer = co_await readUntil(one, 3);
+            CHECK(answer.bytes == "yes");
+        });
+}
+
+TEST_CASE("closing a stream ends every wait on it, and every attempt fails from then on")
+{
+    overEach(
+        [](Transport& one, Transport&) -> Strand<>
+        {
+            static_cast<void>(fill(one));
+            int ended = 0;
+            TaskGroup waits(co_await asio::this_coro::executor);
+            waits.spawn(expectAborted(one.waitReadable(), ended));
+            waits.spawn(expectAborted(one.waitWritable(), ended));
+            co_await yieldTurn();
+            CHECK(ended == 0);
+            one.close();
+            one.close();
+            co_await waits.wait();
+            CHECK(ended == 2);
+            std::array<std::byte, 16> buffer;
+            CHECK(one.tryRead(buffer).outcome == Transfer::Outcome::failed);
+            CHECK(write(one, "x").outcome == Transfer::Outcome::failed);
+            one.shutdownWrite();
+            CHECK_FALSE(one.peerAddress().empty());
+            co_await expectAborted(one.waitReadable(), ended);
+        });
+}
+
+TEST_CASE("cancelling a wait leaves the stream as it was")
+{
+    overEach(
+        [](Transport& one, Transport& other) -> Strand<>
+        {
+            {
+                TaskGroup waits(co_await asio::this_coro::executor);
+                waits.spawn(one.waitReadable());
+                waits.spawn(one.waitWritable());
+                waits.cancel();
+                co_await waits.wait();
+            }
+            co_await writeAll(other, "still");
+            const auto read = co_await readUntil(one, 5);
+            CHECK(read.bytes == "still");
+        });
+}
+
+TEST_CASE("who reads from a stream whose peer is gone comes to an end, and so does who writes to it")
+{
+    overEach(
+        [](Transport& one, Transport& other) -> Strand<>
+        {
+            other.close();
+            const auto read = co_await readUntil(one, 1);
+            CHECK(read.bytes.empty());
+            CHECK(read.last.outcome != Transfer::Outcome::moved);
+            auto outcome = Transfer::Outcome::moved;
+            for (int attempt = 0; attempt < 100 && outcome != Transfer::Outcome::failed; ++attempt)
+            {
+                outcome = write(one, "into the void").outcome;
+                if (outcome == Transfer::Outcome::wouldBlock) co_await one.waitWritable();
+                co_await yieldTurn();
+            }
+            CHECK(outcome == Transfer::Outcome::failed);
+        });
+}

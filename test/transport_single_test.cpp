@@ -1,0 +1,100 @@
+#include "support/run.hpp"
+#include "transport/memory.hpp"
+#include "transport/tcp.hpp"
+
+#include <strandcast/error.hpp>
+
+#include <asio/error.hpp>
+#include <doctest/doctest.h>
+
+#include <array>
+#include <string>
+
+using namespace strandcast;
+
+TEST_CASE("a stream in memory fails at the attempt that it is told, and is closed from then on")
+{
+    for (std::size_t failing = 1; failing <= 4; ++failing)
+    {
+        CAPTURE(failing);
+        runStrand(
+            [&](asio::io_context& io) -> Strand<>
+            {
+                auto ends = makeMemoryTransports(io.get_executor(), {.failingAttempt = failing});
+                const std::string text = "x";
+                const std::array pieces{std::as_bytes(std::span(text))};
+                std::array<std::byte, 8> buffer;
+                for (std::size_t attempt = 1; attempt < failing; ++attempt)
+                    CHECK(ends.first->tryWrite(pieces).outcome == Transfer::Outcome::moved);
+                const auto failed = ends.first->tryRead(buffer);
+                CHECK(failed.outcome == Transfer::Outcome::failed);
+                CHECK(failed.error == asio::error::connection_reset);
+                CHECK(ends.first->tryWrite(pieces).outcome == Transfer::Outcome::failed);
+                CHECK(ends.second->tryWrite(pieces).outcome == Transfer::Outcome::failed);
+                co_return;
+            });
+    }
+}
+
+TEST_CASE("a listener says at which address and which port it is, and clients of it where they come from")
+{
+    runStrand(
+        [](asio::io_context& io) -> Strand<>
+        {
+            auto acceptor = listenTcp(io.get_executor(), "localhost", 0);
+            const auto port = acceptor.local_endpoint().port();
+            CHECK(port != 0);
+            CHECK(toString(acceptor.local_endpoint()) == "127.0.0.1:" + std::to_string(port));
+            const auto client = co_await connectTcp("localhost", port);
+            CHECK(client->peerAddress() == "127.0.0.1:" + std::to_string(port));
+        });
+    CHECK(toString({asio::ip::make_address("::1"), 80}) == "[::1]:80");
+}
+
+TEST_CASE("a port in use, an address that is not this machine's and one that is none are addressUnavailable")
+{
+    asio::io_context io(1);
+    const auto acceptor = listenTcp(io.get_executor(), "127.0.0.1", 0);
+    const auto expectUnavailable = [&](const std::string& host, std::uint16_t port)
+    {
+        CAPTURE(host);
+        try
+        {
+            static_cast<void>(listenTcp(io.get_executor(), host, port));
+            FAIL("it listens");
+        }
+        catch (const Error& error)
+        {
+            CHECK(error.errc() == Errc::addressUnavailable);
+            CHECK(std::string(error.what()).find(host) != std::string::npos);
+        }
+    };
+    expectUnavailable("127.0.0.1", acceptor.local_endpoint().port());
+    expectUnavailable("192.0.2.1", 0);
+    expectUnavailable("nowhere", 0);
+    expectUnavailable("", 0);
+}
+
+TEST_CASE("connecting where nobody listens is connectFailed, with the place in its text")
+{
+    runStrand(
+        [](asio::io_context& io) -> Strand<>
+        {
+            std::uint16_t port = 0;
+            {
+                const auto acceptor = listenTcp(io.get_executor(), "127.0.0.1", 0);
+                port = acceptor.local_endpoint().port();
+            }
+            std::string what;
+            try
+            {
+                co_await connectTcp("127.0.0.1", port);
+            }
+            catch (const Error& error)
+            {
+                CHECK(error.errc() == Errc::connectFailed);
+                what = error.what();
+            }
+            CHECK(what.find("127.0.0.1:" + std::to_string(port)) != std::string::npos);
+        });
+}
