@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""The websockets package as a client: every case prints a line, and the last one counts them.
+
+    websockets_client.py URL TOKEN
+"""
+import asyncio
+import json
+import sys
+import time
+import traceback
+
+import websockets
+
+url, token = sys.argv[1:3]
+last_id = 0
+
+
+class Peer:
+    """A connection whose messages are read one after another."""
+
+    def __init__(self, socket):
+        self.socket = socket
+
+    @classmethod
+    async def open(cls):
+        return cls(await websockets.connect(url))
+
+    @classmethod
+    async def authenticated(cls):
+        peer = await cls.open()
+        await peer.next()
+        await peer.request("auth", token=token)
+        return peer
+
+    async def send(self, kind, **fields):
+        global last_id
+        last_id += 1
+        message = {"id": f"test-{last_id}", "type": kind, "version": "1.0.0", "timestamp": int(time.time() * 1000)}
+        await self.socket.send(json.dumps({**message, **fields}))
+        return message["id"]
+
+    async def next(self):
+        return json.loads(await self.socket.recv())
+
+    async def request(self, kind, **fields):
+        sent = await self.send(kind, **fields)
+        answer = await self.next()
+        assert answer["type"] == "ack" and answer["messageId"] == sent and answer["success"] is True, answer
+
+    async def fence(self):
+        """Everything that the server sent before it took in what was sent so far."""
+        sent = await self.send("ping")
+        before = []
+        while True:
+            message = await self.next()
+            if message["type"] == "pong" and message["id"] == sent:
+                return before
+            before.append(message)
+
+    async def end(self):
+        """The code and the reason with which the server closes."""
+        try:
+            while True:
+                await self.socket.recv()
+        except websockets.exceptions.ConnectionClosed as closed:
+            return closed.rcvd.code, closed.rcvd.reason
+
+    async def close(self):
+        await self.socket.close()
+
+
+async def the_server_says_first_which_versions_it_speaks():
+    peer = await Peer.open()
+    first = await peer.next()
+    assert first["type"] == "version-negotiation" and "1.0.0" in first["supportedVersions"], first
+    await peer.close()
+
+
+async def a_wrong_token_is_refused_and_the_connection_closed():
+    peer = await Peer.open()
+    await peer.next()
+    sent = await peer.send("auth", token="wrong")
+    error = await peer.next()
+    assert (error["code"], error["message"]) == ("AUTHENTICATION_FAILED", "Invalid credentials"), error
+    assert error["id"] == error["messageId"] == sent, error
+    assert await peer.end() == (1008, "Authentication failed")
+
+
+async def a_request_before_auth_is_refused():
+    peer = await Peer.open()
+    await peer.next()
+    await peer.send("publish", topic="a")
+    error = await peer.next()
+    assert (error["code"], error["message"]) == ("AUTHENTICATION_FAILED", "Not authenticated"), error
+    await peer.request("auth", token=token)
+    await peer.close()
+
+
+async def a_pattern_gets_the_events_of_its_topics_in_order():
+    listener, speaker = await Peer.authenticated(), await Peer.authenticated()
+    await listener.request("subscribe", topics=["py.*.status"], patterns=["py.#"])
+    for number in range(1, 101):
+        await speaker.request("publish", topic="py.7.status", data={"number": number, "text": "\u00e9\u4e16\U0001f30d"})
+    for number in range(1, 101):
+        event = await listener.next()
+        assert event["type"] == "event" and event["topic"] == "py.7.status", event
+        assert event["sequenceNumber"] == number and event["data"]["number"] == number, event
+        assert event["data"]["text"] == "\u00e9\u4e16\U0001f30d", event
+    assert await listener.fence() == []
+    await listener.close()
+    await speaker.close()
+
+
+async def a_publish_comes_back_to_its_publisher_with_broadcast_alone():
+    peer = await Peer.authenticated()
+    await peer.request("subscribe", topics=["py/own"])
+    await peer.request("publish", topic="py/own", data=1)
+    assert await peer.fence() == []
+    await peer.send("publish", topic="py/own", data=2, broadcast=True)
+    assert sorted(message["type"] for message in await peer.fence()) == ["ack", "event"]
+    await peer.close()
+
+
+async def nothing_comes_after_an_unsubscribe():
+    listener, speaker = await Peer.authenticated(), await Peer.authenticated()
+    await listener.request("subscribe", topics=["py.off"])
+    await listener.request("unsubscribe", topics=["py.off"])
+    await speaker.request("publish", topic="py.off")
+    assert await listener.fence() == []
+    await listener.close()
+    await speaker.close()
+
+
+async def a_websocket_ping_gets_its_pong():
+    peer = await Peer.authenticated()
+    await asyncio.wait_for(await peer.socket.ping(b"payload"), 10)
+    await peer.close()
+
+
+async def a_message_in_fragments_is_one_message():
+    peer = await Peer.authenticated()
+    text = json.dumps({"id": "pieces", "type": "ping", "version": "1.0.0", "timestamp": 1})
+    await peer.socket.send([text[:5], text[5:6], text[6:]])
+    pong = await peer.next()
+    assert pong["type"] == "pong" and pong["id"] == "pieces", pong
+    await peer.close()
+
+
+async def bad_input_is_refused_and_others_are_served():
+    witness, peer = await Peer.authenticated(), await Peer.authenticated()
+    for text, code in [
+        ("no JSON", "INVALID_MESSAGE"),
+        ('{"id":"x","type":"ping","version":"1.0.0"}', "INVALID_MESSAGE"),
+        ('{"id":"x","type":7,"version":"1.0.0","timestamp":1}', "INVALID_MESSAGE"),
+        ('{"id":"x","type":"nothing","version":"1.0.0","timestamp":1}', "INVALID_MESSAGE"),
+        ('{"id":"x","type":"ping","version":"2.0.0","timestamp":1}', "UNSUPPORTED_VERSION"),
+    ]:
+        await peer.socket.send(text)
+        error = await peer.next()
+        assert error["type"] == "error" and error["code"] == code, (text, error)
+        assert error.get("messageId") == ("x" if text.startswith("{") else None), error
+    await peer.socket.send(b"\x00\x01")
+    assert (await peer.end())[0] == 1003
+    large = await Peer.authenticated()
+    await large.socket.send("x" * 70 * 1024)
+    assert (await large.end())[0] == 1009
+    assert await witness.fence() == []
+    await witness.close()
+
+
+async def main():
+    cases = [case for name, case in globals().items() if asyncio.iscoroutinefunction(case) and name != "main"]
+    passed = failed = 0
+    for case in cases:
+        name = case.__name__.replace("_", " ")
+        try:
+            await asyncio.wait_for(case(), 30)
+            passed += 1
+            print(f"ok: {name}")
+        except Exception:  # whatever it is, the other cases run
+            failed += 1
+            print(f"FAILED: {name}: {traceback.format_exc()}")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 else 1
+
+
+sys.exit(asyncio.run(main()))

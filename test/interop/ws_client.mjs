@@ -1,0 +1,240 @@
+// The `ws` package as a client: every case prints a line, and the last one counts them.
+//   node ws_client.mjs URL TOKEN
+import assert from 'node:assert/strict';
+import WebSocket from 'ws';
+
+const [url, token] = process.argv.slice(2);
+let lastId = 0;
+
+/// A connection whose messages are read one after another.
+class Peer {
+  static async open() {
+    const peer = new Peer();
+    peer.socket = new WebSocket(url);
+    peer.texts = [];
+    peer.waiting = [];
+    peer.closed = new Promise((resolve) => {
+      peer.socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+    });
+    peer.socket.on('error', () => {});
+    peer.socket.on('message', (data, isBinary) => {
+      assert(!isBinary);
+      peer.texts.push(data.toString());
+      peer.waiting.shift()?.();
+    });
+    await new Promise((resolve, reject) => {
+      peer.socket.on('open', resolve);
+      peer.socket.on('error', reject);
+    });
+    return peer;
+  }
+
+  static async authenticated() {
+    const peer = await Peer.open();
+    await peer.next();
+    const id = peer.send('auth', { token });
+    assert.equal((await peer.next()).messageId, id);
+    return peer;
+  }
+
+  send(type, fields = {}) {
+    const id = `test-${++lastId}`;
+    this.socket.send(JSON.stringify({ id, type, version: '1.0.0', timestamp: Date.now(), ...fields }));
+    return id;
+  }
+
+  async nextText() {
+    while (this.texts.length === 0) await new Promise((resolve) => this.waiting.push(resolve));
+    return this.texts.shift();
+  }
+
+  async next() {
+    return JSON.parse(await this.nextText());
+  }
+
+  /// Everything that the server sent before it took in what was sent so far.
+  async fence() {
+    const id = this.send('ping');
+    const before = [];
+    for (;;) {
+      const message = await this.next();
+      if (message.type === 'pong' && message.id === id) return before;
+      before.push(message);
+    }
+  }
+
+  async request(type, fields) {
+    const id = this.send(type, fields);
+    const answer = await this.next();
+    assert.equal(answer.type, 'ack');
+    assert.equal(answer.messageId, id);
+    assert.equal(answer.success, true);
+  }
+
+  close() {
+    this.socket.close();
+    return this.closed;
+  }
+}
+
+async function expectRefusal(peer, text, code, id) {
+  peer.socket.send(text);
+  const error = await peer.next();
+  assert.equal(error.type, 'error');
+  assert.equal(error.code, code);
+  assert.equal(typeof error.message, 'string');
+  if (id) {
+    assert.equal(error.id, id);
+    assert.equal(error.messageId, id);
+  } else {
+    assert.equal(error.messageId, undefined);
+  }
+}
+
+const envelope = (fields) => JSON.stringify({ id: 'x', type: 'ping', version: '1.0.0', timestamp: 1, ...fields });
+
+const cases = {
+  'the server says first which versions it speaks': async () => {
+    const peer = await Peer.open();
+    const first = await peer.next();
+    assert.equal(first.type, 'version-negotiation');
+    assert(first.supportedVersions.includes('1.0.0'));
+    await peer.close();
+  },
+  'a request before auth is refused, and the connection stays': async () => {
+    const peer = await Peer.open();
+    await peer.next();
+    const id = peer.send('subscribe', { topics: ['a'] });
+    const error = await peer.next();
+    assert.equal(error.code, 'AUTHENTICATION_FAILED');
+    assert.equal(error.message, 'Not authenticated');
+    assert.equal(error.id, id);
+    assert.equal(error.messageId, id);
+    await peer.request('auth', { token });
+    await peer.close();
+  },
+  'a wrong token is refused and the connection closed with 1008': async () => {
+    const peer = await Peer.open();
+    await peer.next();
+    const id = peer.send('auth', { token: 'wrong' });
+    const error = await peer.next();
+    assert.equal(error.code, 'AUTHENTICATION_FAILED');
+    assert.equal(error.message, 'Invalid credentials');
+    assert.equal(error.id, id);
+    assert.deepEqual(await peer.closed, { code: 1008, reason: 'Authentication failed' });
+  },
+  'a pattern gets the events of its topics, numbered, with data as it was written': async () => {
+    const [listener, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+    await listener.request('subscribe', { topics: ['ws.*.status', 'ws.#'] });
+    const data = '{"a":1.50,"b":12345678901234567890,"c":"\\u00e9\\ud800"}';
+    for (let number = 1; number <= 3; ++number) {
+      speaker.socket.send(`{"id":"p${number}","type":"publish","version":"1.0.0","timestamp":1,"topic":"ws.7.status","data":${data}}`);
+      assert.equal((await speaker.next()).messageId, `p${number}`);
+      const text = await listener.nextText();
+      const event = JSON.parse(text);
+      assert.equal(event.type, 'event');
+      assert.equal(event.topic, 'ws.7.status');
+      assert.equal(event.sequenceNumber, number);
+      assert(text.includes(`"data":${data}`), text);
+    }
+    assert.deepEqual(await listener.fence(), []);
+    assert.deepEqual(await speaker.fence(), []);
+    await listener.close();
+    await speaker.close();
+  },
+  'a publish comes back to its publisher with broadcast alone': async () => {
+    const peer = await Peer.authenticated();
+    await peer.request('subscribe', { topics: ['ws.own'] });
+    await peer.request('publish', { topic: 'ws.own', data: 1 });
+    assert.deepEqual(await peer.fence(), []);
+    peer.send('publish', { topic: 'ws.own', data: 2, broadcast: true });
+    const types = (await peer.fence()).map((message) => message.type).sort();
+    assert.deepEqual(types, ['ack', 'event']);
+    await peer.close();
+  },
+  'an event without data has none, and null is data': async () => {
+    const [listener, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+    await listener.request('subscribe', { topics: ['ws.data'] });
+    await speaker.request('publish', { topic: 'ws.data' });
+    await speaker.request('publish', { topic: 'ws.data', data: null });
+    assert(!('data' in (await listener.next())));
+    assert.equal((await listener.next()).data, null);
+    await listener.close();
+    await speaker.close();
+  },
+  'nothing comes after an unsubscribe': async () => {
+    const [listener, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+    await listener.request('subscribe', { topics: ['ws.off'] });
+    await listener.request('unsubscribe', { topics: ['ws.off', 'ws.never'] });
+    await speaker.request('publish', { topic: 'ws.off', data: 1 });
+    assert.deepEqual(await listener.fence(), []);
+    await listener.close();
+    await speaker.close();
+  },
+  'a ping gets its pong with the way it took, and a WebSocket ping its payload': async () => {
+    const peer = await Peer.authenticated();
+    const id = peer.send('ping');
+    const pong = await peer.next();
+    assert.equal(pong.type, 'pong');
+    assert.equal(pong.id, id);
+    assert(pong.latency >= 0);
+    const payload = await new Promise((resolve) => {
+      peer.socket.on('pong', resolve);
+      peer.socket.ping('payload');
+    });
+    assert.equal(payload.toString(), 'payload');
+    await peer.close();
+  },
+  'a message that is none is refused, and the connection stays': async () => {
+    const peer = await Peer.authenticated();
+    await expectRefusal(peer, 'no JSON', 'INVALID_MESSAGE');
+    await expectRefusal(peer, '[1]', 'INVALID_MESSAGE');
+    await expectRefusal(peer, envelope({ id: '' }), 'INVALID_MESSAGE');
+    await expectRefusal(peer, envelope({ timestamp: undefined }), 'INVALID_MESSAGE', 'x');
+    await expectRefusal(peer, envelope({ timestamp: 'now' }), 'INVALID_MESSAGE', 'x');
+    await expectRefusal(peer, envelope({ timestamp: 0 }), 'INVALID_MESSAGE', 'x');
+    await expectRefusal(peer, envelope({ type: 'unknown' }), 'INVALID_MESSAGE', 'x');
+    await expectRefusal(peer, envelope({ type: 'event', topic: 'a' }), 'INVALID_MESSAGE', 'x');
+    await expectRefusal(peer, envelope({ type: 'subscribe', topics: 'a' }), 'INVALID_MESSAGE', 'x');
+    await expectRefusal(peer, envelope({ type: 'publish' }), 'INVALID_MESSAGE', 'x');
+    await expectRefusal(peer, envelope({ version: '9.9.9' }), 'UNSUPPORTED_VERSION', 'x');
+    await expectRefusal(peer, envelope({ type: 'subscribe', topics: ['a.b*'] }), 'SUBSCRIPTION_FAILED', 'x');
+    await expectRefusal(peer, envelope({ type: 'publish', topic: 'a.*' }), 'PUBLISH_FAILED', 'x');
+    assert.deepEqual(await peer.fence(), []);
+    await peer.close();
+  },
+  'what breaks the protocol ends one connection and no other': async () => {
+    const witness = await Peer.authenticated();
+    const ends = [
+      [1003, (peer) => peer.socket.send(Buffer.from([1, 2, 3]))],
+      [1009, (peer) => peer.socket.send('x'.repeat(70 * 1024))],
+      [1002, (peer) => peer.socket.send('unmasked', { mask: false })],
+    ];
+    for (const [code, offend] of ends) {
+      const peer = await Peer.authenticated();
+      offend(peer);
+      assert.equal((await peer.closed).code, code);
+      assert.deepEqual(await witness.fence(), []);
+    }
+    await witness.close();
+  },
+  'a Close is answered with its own code': async () => {
+    const peer = await Peer.authenticated();
+    peer.socket.close(4321, 'bye');
+    assert.equal((await peer.closed).code, 4321);
+  },
+};
+
+let [passed, failed] = [0, 0];
+for (const [name, run] of Object.entries(cases)) {
+  try {
+    await run();
+    ++passed;
+    console.log(`ok: ${name}`);
+  } catch (error) {
+    ++failed;
+    console.log(`FAILED: ${name}: ${error.stack}`);
+  }
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
