@@ -36,10 +36,16 @@ def main(build, compiler):
         build_it = [*compiler, '-std=c++20', here / 'subproject' / 'main.cpp', '-o', program]
         run(*build_it, *ask('--cflags', '--libs'))
         said = run(program, env={**os.environ, 'LD_LIBRARY_PATH': str(library)})
-        assert 'timed out' in said.lower() or said.strip(), f'the program said {said!r}'
+        assert said.strip(), 'the program said nothing'
         for shared in library.glob('libstrandcast.so*'):
             shared.unlink()
-        run(*build_it, *ask('--cflags', '--libs', '--static'))
+        # Ours static, those of the system shared: `--static` asks for the static needs of all of them, which Debian
+        # does not install (libcrypto's are zstd's).
+        described = description.read_text()
+        private = next(line for line in described.splitlines() if line.startswith('Libs.private:')).split()[1:]
+        required = [name.split()[0] for name in run('pkg-config', '--print-requires-private', 'strandcast',
+                                                    env=environment).splitlines()]
+        run(*build_it, *ask('--cflags', '--libs'), *private, *run('pkg-config', '--libs', *required).split())
         assert run(program) == said, 'the static library says something else'
     print('2 passed, 0 failed')
 

@@ -36,12 +36,12 @@ def output(test):
     return '\n'.join(test.get(key, '').rstrip() for key in ('stdout', 'stderr') if test.get(key))
 
 
-def run(folder):
+def run(folder, options):
     """Runs the tests of a folder; gives Meson's record of each."""
     log = pathlib.Path(folder, 'meson-logs', 'testlog.json')
     log.unlink(missing_ok=True)
     environment = {**SANITIZERS, **os.environ}
-    program = subprocess.Popen(['meson', 'test', '-C', folder, '--no-rebuild'], stdin=subprocess.DEVNULL,
+    program = subprocess.Popen(['meson', 'test', '-C', folder, '--no-rebuild', *options], stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     heard = []
     for line in program.stdout:
@@ -55,14 +55,14 @@ def run(folder):
     return tests
 
 
-def main(folders):
+def main(folders, options):
     suites = collections.OrderedDict()
     wrong, skips = [], []
     for folder in folders:
         print(f'== testing {folder}', flush=True)
         known = subprocess.run(['meson', 'introspect', folder, '--tests'], capture_output=True, text=True)
         suiteOf = {test['name']: test['suite'][0].split(':')[-1] for test in json.loads(known.stdout or '[]')}
-        for test in run(folder):
+        for test in run(folder, options):
             program = test['name'].split(' / ')[-1]
             numbers = count(test)
             suites.setdefault((folder, suiteOf.get(program, 'tests')), []).append(numbers)
@@ -86,7 +86,8 @@ def main(folders):
 if __name__ == '__main__':
     # What was left out before anything ran: "--left-out=REASON".
     leftOut = [argument.partition('=')[2] for argument in sys.argv[1:] if argument.startswith('--left-out=')]
-    passed, failed, skipped = main([argument for argument in sys.argv[1:] if not argument.startswith('--')])
+    passed, failed, skipped = main([argument for argument in sys.argv[1:] if not argument.startswith('--')],
+                                   [argument for argument in sys.argv[1:] if argument.startswith('--suite=')])
     for reason in leftOut:
         print(f'skipped {reason}')
     skipped += len(leftOut)
