@@ -114,6 +114,10 @@ Connection::Turn Connection::readTurn()
         case Transfer::Outcome::moved: received(buffer.first(transfer.size)); break;
         case Transfer::Outcome::wouldBlock: return Turn::idle;
         case Transfer::Outcome::end:
+            // Who has ended its direction may still read: above all the answer to a Close right before it.
+            if (!writing_) static_cast<void>(writeAll());
+            lost();
+            return Turn::stop;
         case Transfer::Outcome::failed: lost(); return Turn::stop;
         }
     }
@@ -230,7 +234,7 @@ void Connection::append(Opcode opcode, std::span<const std::byte> payload)
 
 void Connection::sendEvent(const SharedFrame& frame)
 {
-    if (state_ != State::open) return;
+    if (state_ != State::open) return handler_.onEventDropped(frame.topic());
     const auto size = frame.bytes().size();
     while (outbox_.isFullFor(size, options_.outbox))
     {

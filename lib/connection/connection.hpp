@@ -80,7 +80,7 @@ public:
     void sendBinary(std::span<const std::byte> bytes);
 
     /// Queues an event that many share; what does not fit is dropped, the oldest first, and told to the
-    /// handler.
+    /// handler, as is every event once closing.
     void sendEvent(const SharedFrame& frame);
 
     /// Queues a WebSocket ping.
