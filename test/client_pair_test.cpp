@@ -1,11 +1,10 @@
 #include "support/run.hpp"
 
-#include <doctest/doctest.h>
-
 #include <strandcast/ws_client.hpp>
 #include <strandcast/ws_router.hpp>
 #include <strandcast/ws_server.hpp>
 
+#include <doctest/doctest.h>
 #include <fmt/format.h>
 
 using namespace strandcast;
@@ -19,7 +18,8 @@ struct System
     WSRouter router;
 
     explicit System(asio::io_context& io, WSServerOptions options = {}, RouterOptions routerOptions = {})
-        : server(io, withFreePort(std::move(options))), router(server, std::move(routerOptions))
+        : server(io, withFreePort(std::move(options))),
+          router(server, std::move(routerOptions))
     {
     }
 
@@ -35,7 +35,8 @@ struct System
 
 }  // namespace
 
-TEST_CASE("what one client publishes another that subscribed to a pattern receives, in order and with numbers")
+TEST_CASE(
+    "what one client publishes another that subscribed to a pattern receives, in order and with numbers")
 {
     runToEnd(
         [](asio::io_context& io) -> asio::awaitable<void>
