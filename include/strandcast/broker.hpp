@@ -101,7 +101,7 @@ public:
 struct MemoryBrokerOptions
 {
     std::size_t maxEntries = 100'000;             ///< that the log keeps
-    std::size_t maxBytes = 256 * 1024 * 1024;     ///< of their topics and data
+    std::size_t maxBytes = 64 * 1024 * 1024;      ///< that they take, their frames included
     std::chrono::milliseconds maxAge{3'600'000};  ///< of an entry
     /// A topic that nobody is subscribed to and none of whose events is left is forgotten after this long
     /// without a publish; its next event is number 1 again.

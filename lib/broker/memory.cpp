@@ -18,8 +18,10 @@ constexpr int topicsLookedAt = 2;
 
 std::size_t bytesOf(const LogEntry& entry)
 {
-    return sizeof(LogEntry) + entry.topic.size() + entry.id.size() +
-           (entry.data ? entry.data->text().size() : 0);
+    // All of it stands once more in the frame that the entry keeps, with an envelope around it.
+    constexpr std::size_t envelope = 192;
+    const auto text = entry.topic.size() + entry.id.size() + (entry.data ? entry.data->text().size() : 0);
+    return sizeof(LogEntry) + envelope + 2 * text;
 }
 
 }  // namespace
