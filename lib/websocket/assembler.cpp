@@ -1,7 +1,7 @@
 #include "websocket/assembler.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <functional>
 #include <utility>
 
 namespace strandcast
@@ -42,7 +42,11 @@ bool Assembler::takePiece(std::span<std::byte>& bytes, bool keep)
         controlSize_ = static_cast<std::uint8_t>(controlSize_ + piece.size());
         return true;
     }
-    if (!keep) return true;
+    if (!keep)
+    {
+        message_ = std::string();
+        return true;
+    }
     if (messageOpcode_ == Opcode::text && !utf8_.accept(piece)) return false;
     message_.append(reinterpret_cast<const char*>(piece.data()), piece.size());
     return true;
@@ -56,20 +60,37 @@ void Assembler::endMessage() noexcept
 
 std::span<std::byte> Assembler::retain(std::span<std::byte> unread)
 {
-    const auto* const begin = reinterpret_cast<const char*>(unread.data());
-    const bool isOwn = begin >= retained_.data() && begin < retained_.data() + retained_.size();
-    if (isOwn)
-        retained_.erase(0, static_cast<std::size_t>(begin - retained_.data()));
-    else
-        retained_.assign(begin, unread.size());
+    if (unread.empty())
+    {
+        retained_ = std::string();
+        return {};
+    }
+    // Own bytes stay where they are: moved at each pause, they would cost their square.
+    if (isRetained(unread)) return unread;
+    retained_.assign(reinterpret_cast<const char*>(unread.data()), unread.size());
     return std::as_writable_bytes(std::span(retained_));
 }
 
 std::span<std::byte> Assembler::append(std::span<std::byte> unread, std::span<const std::byte> more)
 {
-    static_cast<void>(retain(unread));
+    if (more.empty()) return retain(unread);
+    unread = retain(unread);
+    auto read = retained_.size() - unread.size();
+    // Moved only when what was read outweighs it, so that all moves together cost no more than the bytes.
+    if (read >= unread.size())
+    {
+        retained_.erase(0, read);
+        read = 0;
+    }
     retained_.append(reinterpret_cast<const char*>(more.data()), more.size());
-    return std::as_writable_bytes(std::span(retained_));
+    return std::as_writable_bytes(std::span(retained_)).subspan(read);
+}
+
+bool Assembler::isRetained(std::span<const std::byte> bytes) const noexcept
+{
+    const auto* const begin = reinterpret_cast<const char*>(bytes.data());
+    const auto* const own = retained_.data();
+    return std::greater_equal<>()(begin, own) && std::less<>()(begin, own + retained_.size());
 }
 
 }  // namespace strandcast

@@ -47,14 +47,23 @@ public:
     }
     void endMessage() noexcept;
 
-    // Bytes that nobody has read yet.
+    /// Keeps bytes that nobody has read yet, and tells where they are now. They are the end of what was
+    /// retained before, or bytes of someone else's; with none of them, it lets go of the memory.
     [[nodiscard]] std::span<std::byte> retain(std::span<std::byte> unread);
-    /// Appends to the unread bytes, a part of what was retained.
+    /// The same, with `more` behind them.
     [[nodiscard]] std::span<std::byte> append(std::span<std::byte> unread, std::span<const std::byte> more);
 
     [[nodiscard]] bool isIdle() const noexcept { return !inFrame_ && !inMessage_; }
 
+    /// What it takes from the heap, itself included.
+    [[nodiscard]] std::size_t heldBytes() const noexcept
+    {
+        return sizeof(Assembler) + message_.capacity() + retained_.capacity();
+    }
+
 private:
+    [[nodiscard]] bool isRetained(std::span<const std::byte> bytes) const noexcept;
+
     FrameHeader frame_;
     std::uint64_t left_ = 0;  // of the frame's payload
     std::size_t offset_ = 0;  // into the frame's payload

@@ -79,15 +79,16 @@ std::optional<ProtocolEvent> Protocol::nextEvent()
 void Protocol::retain()
 {
     if (assembler_ && assembler_->isMessageComplete()) assembler_->endMessage();
-    hasRetained_ = false;
-    if (unread_.empty())
-    {
-        if (assembler_ && assembler_->isIdle()) assembler_.reset();
-        return;
-    }
-    if (!assembler_) assembler_ = std::make_unique<Assembler>();
-    unread_ = assembler_->retain(unread_);
-    hasRetained_ = !std::holds_alternative<NeedMore>(decodeFrameHeader(unread_)) || assembler_->inFrame();
+    if (unread_.empty() && assembler_ && assembler_->isIdle()) assembler_.reset();
+    if (!unread_.empty() && !assembler_) assembler_ = std::make_unique<Assembler>();
+    if (assembler_) unread_ = assembler_->retain(unread_);
+}
+
+bool Protocol::hasRetained() const noexcept
+{
+    if (unread_.empty()) return false;
+    if (assembler_ && assembler_->inFrame()) return true;
+    return !std::holds_alternative<NeedMore>(decodeFrameHeader(unread_));
 }
 
 std::optional<ProtocolEvent> Protocol::readFrame()
@@ -130,7 +131,8 @@ std::optional<FrameError> Protocol::judge(const FrameHeader& header) const noexc
 
 std::optional<CloseReason> Protocol::judgeSize(const FrameHeader& header) const
 {
-    if (isControl(header.opcode)) return std::nullopt;
+    if (isControl(header.opcode) || closeSent_)
+        return std::nullopt;  // what is passed over may be of any size
     if (header.opcode == Opcode::binary && !limits_.acceptBinary)
         return CloseReason{CloseCode::unsupportedData, "Binary messages are not supported"};
     const bool continues = header.opcode == Opcode::continuation;
@@ -208,7 +210,6 @@ ProtocolEvent Protocol::fail(CloseReason reason)
 void Protocol::stopReading() noexcept
 {
     unread_ = {};
-    hasRetained_ = false;
     assembler_.reset();
 }
 
@@ -236,7 +237,7 @@ void Protocol::close(const CloseReason& reason)
     std::string payload;
     payload += static_cast<char>(code >> 8);
     payload += static_cast<char>(code & 0xFF);
-    payload += cutText(reason.text);
+    if (isUtf8(asBytes(reason.text))) payload += cutText(reason.text);  // section 5.5.1
     send(Opcode::close, asBytes(payload));
 }
 

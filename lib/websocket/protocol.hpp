@@ -85,15 +85,15 @@ public:
     void receive(std::span<std::byte> bytes);
 
     /// The next event of what was received; nothing where it is used up, or more is needed.
-    /// After our own Close was queued, messages that still arrive are passed over (section 1.4); after the
-    /// peer's, or a failure, nothing comes any more.
+    /// After our own Close was queued, messages that still arrive are passed over, whatever their size
+    /// (section 1.4), and Pings are not answered; after the peer's, or a failure, nothing comes any more.
     [[nodiscard]] std::optional<ProtocolEvent> nextEvent();
 
     /// Makes what nextEvent() has not read the protocol's own, so that the bytes given to receive() may go.
     void retain();
 
-    /// Whether retained bytes may hold events. A beginning of a header does not count.
-    [[nodiscard]] bool hasRetained() const noexcept { return hasRetained_; }
+    /// Whether there are unread bytes that may hold events. A beginning of a header does not count.
+    [[nodiscard]] bool hasRetained() const noexcept;
 
     /// Queues a message in one frame. Ignored after a Close was queued.
     void sendText(std::string_view text);
@@ -101,7 +101,7 @@ public:
     /// Queues a Ping with at most 125 bytes; more are cut.
     void ping(std::string_view payload);
     /// Queues a Close, once: CloseCode::noStatus is one without a code; another that may not be sent becomes
-    /// 1011. The text is cut to 123 bytes, between characters.
+    /// 1011. The text is cut to 123 bytes, between characters; one that is not UTF-8 is left out.
     void close(const CloseReason& reason);
 
     [[nodiscard]] bool hasOutput() const noexcept { return !output_.empty(); }
@@ -112,7 +112,11 @@ public:
     /// Both have said Close, or the peer broke the protocol.
     [[nodiscard]] bool closed() const noexcept { return failed_ || (closeSent_ && closeReceived_); }
 
+    /// From the next frame on.
     void setMaxMessageSize(std::size_t bytes) noexcept { maxMessageSize_ = bytes; }
+
+    /// What it takes from the heap for what was received: nothing between messages, after retain().
+    [[nodiscard]] std::size_t heldBytes() const noexcept { return assembler_ ? assembler_->heldBytes() : 0; }
 
 private:
     [[nodiscard]] std::optional<ProtocolEvent> readFrame();
@@ -138,7 +142,6 @@ private:
     bool closeSent_ = false;
     bool closeReceived_ = false;
     bool failed_ = false;
-    bool hasRetained_ = false;
 };
 
 // Every idle client of a server has one.
