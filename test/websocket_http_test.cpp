@@ -7,6 +7,9 @@
 
 #include <random>
 #include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 using namespace strandcast;
 
@@ -86,6 +89,26 @@ TEST_CASE("an upgrade is accepted, in any case of letters, and what follows it i
     CHECK(std::get<HttpRequest>(read).query == "x=1");
 }
 
+TEST_CASE("a request's path and query are the same whether a client or a proxy's client names them")
+{
+    const auto targetOf = [](const std::string& target)
+    {
+        HttpHeadParser parser(HttpHeadParser::Kind::request);
+        parser.feed(request("Sec-WebSocket-Protocol: one, two\r\n", "GET " + target + " HTTP/1.1"));
+        const auto read = readRequest(std::move(parser.head()));
+        REQUIRE(std::holds_alternative<HttpRequest>(read));
+        const auto& found = std::get<HttpRequest>(read);
+        CHECK(found.method == "GET");
+        CHECK(found.subprotocols() == std::vector<std::string_view>{"one", "two"});
+        return found.path + ' ' + found.query;
+    };
+    CHECK(targetOf("/") == "/ ");
+    CHECK(targetOf("/a/b?c?d") == "/a/b c?d");
+    CHECK(targetOf("http://h/a?b") == "/a b");
+    CHECK(targetOf("HTTPS://h") == "/ ");
+    CHECK(targetOf("http://h?b=/c") == "/ b=/c");
+}
+
 TEST_CASE("what is no request of HTTP/1.1 is refused with the status that says so")
 {
     CHECK(statusOf("\x16\x03\x01") == 400);  // a TLS hello, at its first byte
@@ -97,6 +120,8 @@ TEST_CASE("what is no request of HTTP/1.1 is refused with the status that says s
     CHECK(statusOf(request({}, "GET /chat FTP/1.1")) == 400);
     CHECK(statusOf(request({}, "GET chat HTTP/1.1")) == 400);
     CHECK(statusOf(request({}, "GET /a b HTTP/1.1")) == 400);
+    CHECK(statusOf(request({}, "GET /a#b HTTP/1.1")) == 400);
+    CHECK(statusOf("GET /\xC3") == 400);
     CHECK(statusOf(without(request(), "Host")) == 400);
     CHECK(statusOf(request("Host: other\r\n")) == 400);
     CHECK(statusOf(request("Transfer-Encoding: chunked\r\n")) == 400);
@@ -190,6 +215,8 @@ TEST_CASE("a client takes what answers its request, and says what is wrong with 
     CHECK(judged(with(accepted, "101 Switching Protocols", "101")) == std::nullopt);
     CHECK(judged("HTTP/1.1 403 Forbidden\r\n\r\n") == "the server answered 403 Forbidden");
     CHECK(judged(with(accepted, "101", "1010")) == "the server answered 1010 Switching Protocols");
+    CHECK(judged("HTTP/1.1 500 \xC3\xA9" + std::string(5000, 'x') + "\r\n\r\n") ==
+          "the server answered 500 ??" + std::string(94, 'x'));
     CHECK(judged(with(accepted, "HTTP/1.1", "HTTP/1.0")) == "the server's answer is not HTTP/1.1");
     CHECK(judged(with(accepted, "s3p", "S3p")) ==
           "the server's Sec-WebSocket-Accept does not answer this request");

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
+#include <stdexcept>
 
 namespace strandcast
 {
@@ -38,7 +38,7 @@ std::string acceptKey(std::string_view key)
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
     unsigned int size = 0;
     if (EVP_Digest(input.data(), input.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1)
-        throw std::bad_alloc();
+        throw std::runtime_error("this OpenSSL has no SHA-1, which a WebSocket handshake needs");
     return base64(digest.data(), size);
 }
 

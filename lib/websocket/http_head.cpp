@@ -145,8 +145,9 @@ bool HttpHeadParser::mayStandHere(char byte) const noexcept
         return !isControlCharacter(byte);
     }
     if (isControlCharacter(byte)) return false;
-    if (kind_ == Kind::request && !methodRead_) return byte == ' ' ? !line_.empty() : isTokenCharacter(byte);
-    return true;
+    if (kind_ == Kind::response) return true;
+    if (!methodRead_) return byte == ' ' ? !line_.empty() : isTokenCharacter(byte);
+    return static_cast<unsigned char>(byte) < 0x80;  // RFC 3986: a target is ASCII
 }
 
 void HttpHeadParser::endLine()

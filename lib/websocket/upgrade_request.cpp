@@ -11,16 +11,16 @@ namespace
 {
 
 // RFC 9112, section 3.2: the path itself, or, to a proxy, a whole URL.
-std::optional<std::string_view> originForm(std::string_view target)
+std::optional<std::string> originForm(std::string_view target)
 {
     for (const std::string_view scheme : {"http://", "https://"})
     {
         if (!equalIgnoringCase(target.substr(0, scheme.size()), scheme)) continue;
-        target.remove_prefix(std::min(target.find('/', scheme.size()), target.size()));
-        return target.empty() ? "/" : target;
+        target.remove_prefix(std::min(target.find_first_of("/?", scheme.size()), target.size()));
+        return target.starts_with('/') ? std::string(target) : '/' + std::string(target);
     }
     if (!target.starts_with('/')) return std::nullopt;
-    return target;
+    return std::string(target);
 }
 
 bool isBodiless(const HttpHead& head)

@@ -19,6 +19,12 @@ struct HttpRequest
     std::string path;   ///< of the target, as it came
     std::string query;  ///< behind the '?', as it came
     HttpHead head;
+
+    /// The subprotocols that the client offers, the one that it likes best first.
+    [[nodiscard]] std::vector<std::string_view> subprotocols() const
+    {
+        return head.tokens("Sec-WebSocket-Protocol");
+    }
 };
 
 /// Reads the request out of a head that is complete, and refuses what no HTTP/1.1 request may be: another
@@ -29,7 +35,8 @@ struct HttpRequest
 /// refused.
 [[nodiscard]] std::optional<HttpRefusal> judgeUpgrade(const HttpRequest& request);
 
-/// The response that accepts it.
+/// The response that accepts a request which judgeUpgrade() found right, with one of its subprotocols or
+/// none.
 [[nodiscard]] std::string upgradeResponse(const HttpRequest& request,
                                           std::optional<std::string_view> subprotocol = {});
 

@@ -7,6 +7,21 @@
 namespace strandcast
 {
 
+namespace
+{
+
+// The status and its phrase are the server's, and end up in a text for people: short, and of visible
+// characters.
+std::string printable(std::string_view text)
+{
+    std::string shown(text.substr(0, 100));
+    for (auto& character : shown)
+        if (character < ' ' || character > '~') character = '?';
+    return shown;
+}
+
+}  // namespace
+
 std::string upgradeRequest(const UpgradeRequest& request)
 {
     std::string text = "GET " + request.target + " HTTP/1.1\r\nHost: " + request.host +
@@ -36,7 +51,7 @@ std::optional<std::string> judgeResponse(const HttpHead& response, const Upgrade
     if (!line.starts_with("HTTP/1.1 ") || line.size() < 12) return "the server's answer is not HTTP/1.1";
     const auto status = line.substr(9);
     if (status.substr(0, 3) != "101" || (status.size() > 3 && status[3] != ' '))
-        return "the server answered " + std::string(status);
+        return "the server answered " + printable(status);
     if (!response.hasToken("Upgrade", "websocket") || !response.hasToken("Connection", "upgrade"))
         return "the server's answer upgrades to something else";
     if (response.count("Sec-WebSocket-Accept") != 1 ||

@@ -20,7 +20,8 @@ struct UpgradeRequest
     std::vector<std::string> subprotocols = {};
 };
 
-/// The request as it goes to the server (RFC 6455, section 4.1).
+/// The request as it goes to the server (RFC 6455, section 4.1). Nothing is checked here: host and target
+/// come from a parsed URL, and subprotocols are tokens.
 [[nodiscard]] std::string upgradeRequest(const UpgradeRequest& request);
 
 /// Whether a header can be sent as it is: no line end hides in it.
