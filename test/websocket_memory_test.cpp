@@ -90,6 +90,15 @@ TEST_CASE("a length that is only claimed takes no memory, and one that arrives t
     CHECK(server.heldBytes() < 40'000);
 }
 
+TEST_CASE("a message lets go of its memory as soon as the next begins")
+{
+    Protocol server(Role::server, defaults);
+    receive(server, wire::masked(wire::binary, std::string(50'000, 'x'), false));
+    CHECK(server.heldBytes() >= 50'000);
+    receive(server, wire::masked(wire::continuation, "") + wire::masked(wire::binary, "next", false));
+    CHECK(server.heldBytes() < 1024);
+}
+
 TEST_CASE("empty fragments take no memory, however many there are")
 {
     Protocol server(Role::server, defaults);
@@ -143,11 +152,11 @@ TEST_CASE("what waits in a pause is not moved at each message, also where more a
 
 TEST_CASE("after its own Close a side passes over a message of any size and kind, and holds nothing of it")
 {
-    const ProtocolLimits limits{.maxMessageSize = 100, .maxFramesPerMessage = 2, .acceptBinary = false};
+    const ProtocolLimits limits{.maxMessageSize = 10'000, .maxFramesPerMessage = 2, .acceptBinary = false};
     for (const auto role : {Role::server, Role::client})
     {
         Protocol protocol(role, limits, &masks);
-        CHECK(receive(protocol, incoming(role, wire::text, std::string(90, 'x'), false)).empty());
+        CHECK(receive(protocol, incoming(role, wire::text, std::string(9'000, 'x'), false)).empty());
         protocol.close({CloseCode::goingAway, {}});
         const std::string big(50'000, '\xFF');
         for (int count = 0; count < 3; ++count)

@@ -7,6 +7,17 @@
 namespace strandcast
 {
 
+namespace
+{
+
+// An assignment from an empty string keeps the memory.
+void release(std::string& bytes) noexcept
+{
+    std::string().swap(bytes);
+}
+
+}  // namespace
+
 void Assembler::beginFrame(const FrameHeader& header)
 {
     frame_ = header;
@@ -44,7 +55,7 @@ bool Assembler::takePiece(std::span<std::byte>& bytes, bool keep)
     }
     if (!keep)
     {
-        message_ = std::string();
+        release(message_);
         return true;
     }
     if (messageOpcode_ == Opcode::text && !utf8_.accept(piece)) return false;
@@ -55,14 +66,14 @@ bool Assembler::takePiece(std::span<std::byte>& bytes, bool keep)
 void Assembler::endMessage() noexcept
 {
     inMessage_ = false;
-    message_ = std::string();
+    release(message_);
 }
 
 std::span<std::byte> Assembler::retain(std::span<std::byte> unread)
 {
     if (unread.empty())
     {
-        retained_ = std::string();
+        release(retained_);
         return {};
     }
     // Own bytes stay where they are: moved at each pause, they would cost their square.
