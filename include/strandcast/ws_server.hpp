@@ -124,7 +124,8 @@ public:
     /// The port it listens on; 0 while it does not. From any thread.
     [[nodiscard]] std::uint16_t port() const noexcept;
 
-    /// Queues `message` for one client, as answers are: it is never dropped, and is not logged.
+    /// Queues `message` for one client, as answers are: it is never dropped, and is not logged. An id and a
+    /// timestamp that are left empty are filled in.
     /// @returns false where no such client is authenticated.
     [[nodiscard]] asio::awaitable<bool> sendMessage(std::string clientId, Message message);
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <exception>
 #include <utility>
+#include <variant>
 
 namespace strandcast
 {
@@ -176,13 +177,13 @@ Strand<bool> ServerCore::sendMessage(std::shared_ptr<ServerCore> core, std::stri
 {
     ClientSession* const session = core->registry_.find(id);
     if (!session || !session->isAuthenticated()) co_return false;
-    session->send(MessageSerializer().serialize(message));
+    session->send(MessageSerializer().serialize(core->completed(std::move(message))));
     co_return true;
 }
 
 Strand<std::size_t> ServerCore::broadcast(std::shared_ptr<ServerCore> core, Message message)
 {
-    const auto text = MessageSerializer().serialize(message);
+    const auto text = MessageSerializer().serialize(core->completed(std::move(message)));
     std::size_t count = 0;
     core->registry_.forEach(
         [&](ClientSession& session)
@@ -269,6 +270,18 @@ void ServerCore::detach(const RequestHandler& handler) noexcept
     handler_ = nullptr;
     handlerClaimed_ = false;
     registry_.forEach([](ClientSession& session) { session.data.reset(); });
+}
+
+Message ServerCore::completed(Message message) const
+{
+    std::visit(
+        [this](auto& one)
+        {
+            if (one.id.empty()) one.id = newId();
+            if (one.timestamp == Timestamp()) one.timestamp = now();
+        },
+        message);
+    return message;
 }
 
 std::string ServerCore::newId() const

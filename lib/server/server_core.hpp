@@ -58,7 +58,8 @@ public:
     /// Whether clients must authenticate; so it stays when the hook has been let go of.
     [[nodiscard]] bool authenticates() const noexcept { return authenticates_; }
     [[nodiscard]] RequestHandler* handler() const noexcept { return handler_; }
-    [[nodiscard]] std::string newId() const;  ///< of a message
+    [[nodiscard]] std::string newId() const;                 ///< of a message
+    [[nodiscard]] Message completed(Message message) const;  ///< with an id and a timestamp
     [[nodiscard]] std::string newClientId() const;
     [[nodiscard]] std::uint64_t newPublisher() const { return options_.random->next() | 1; }
     [[nodiscard]] std::string negotiation() const;                      ///< the first message to every client
