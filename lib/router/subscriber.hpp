@@ -27,7 +27,7 @@ struct Subscriber final : SessionData
     ClientSession& client;
     std::vector<std::string> topics;   ///< what it is subscribed to, in the order in which it was subscribed
     std::size_t waitingPublishes = 0;  ///< of its own, behind routes
-    bool isPaused = false;              ///< because these are too many
+    bool isPaused = false;             ///< because these are too many
 };
 
 }  // namespace strandcast
