@@ -1,0 +1,280 @@
+#include "support/served.hpp"
+
+#include <strandcast/error.hpp>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <boost/json/parse.hpp>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace strandcast;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+constexpr Timestamp someTime{std::chrono::milliseconds(1'700'000'000'000)};
+
+}  // namespace
+
+TEST_CASE("a server sends to one client, to all, and ends one; of clients that are not there it says so")
+{
+    withServer({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto one = co_await served.peer();
+                   auto two = co_await served.peer();
+                   const auto ids = co_await served.server.getConnectedClients();
+                   REQUIRE(ids.size() == 2);
+                   CHECK(ids[0] != ids[1]);
+                   const EventMessage event{"e-1", someTime, "topic", Json::parse("[1.50]"), {}};
+                   const bool sent = co_await served.server.sendMessage(ids[1], event);
+                   CHECK(sent);
+                   auto message = co_await two.text();
+                   CHECK(message.find(R"("data":[1.50])") != std::string::npos);
+                   CHECK(brief(boost::json::parse(message).as_object()).starts_with("event topic"));
+                   const auto count = co_await served.server.broadcast(event);
+                   CHECK(count == 2);
+                   message = co_await one.text();
+                   CHECK(message.find(R"("id":"e-1")") != std::string::npos);
+                   message = co_await two.text();
+                   CHECK(message.find(R"("id":"e-1")") != std::string::npos);
+
+                   const bool toNobody = co_await served.server.sendMessage("nobody", event);
+                   CHECK_FALSE(toNobody);
+                   const bool nobody = co_await served.server.disconnectClient("nobody");
+                   CHECK_FALSE(nobody);
+                   const auto none = co_await served.server.getClient("nobody");
+                   CHECK_FALSE(none);
+
+                   const bool disconnected = co_await served.server.disconnectClient(ids[0]);
+                   CHECK(disconnected);
+                   const auto end = co_await one.closed();
+                   CHECK(end == "1000 Disconnected by server");
+                   one.close();
+                   const auto pong = co_await two.ask(request("ping", "p"));
+                   CHECK(brief(pong) == "pong p");
+               });
+}
+
+TEST_CASE("a close code that may not be sent is refused to the caller, and the client stays")
+{
+    withServer({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   const auto ids = co_await served.server.getConnectedClients();
+                   auto code = Errc::cancelled;
+                   try
+                   {
+                       co_await served.server.disconnectClient(ids.at(0), {CloseCode::abnormal, ""});
+                   }
+                   catch (const Error& error)
+                   {
+                       code = error.errc();
+                   }
+                   CHECK(code == Errc::invalidArgument);
+                   const auto pong = co_await peer.ask(request("ping", "p"));
+                   CHECK(brief(pong) == "pong p");
+               });
+}
+
+TEST_CASE("shutdown lets every client have what is queued and a Close with 1001, and waits for theirs")
+{
+    WSServerOptions options;
+    options.rateLimit.reset();
+    runToEnd(
+        [&](asio::io_context& io) -> asio::awaitable<void>
+        {
+            options.port = 0;
+            options.closeTimeout = 10s;
+            Served served(io, options);
+            co_await served.server.start();
+            const auto port = served.server.port();
+            auto peer = co_await served.peer();
+            const EventMessage large{"e-1", someTime, "t", Json(std::string(1'000'000, 'x')), {}};
+            for (int number = 0; number < 8; ++number)
+            {
+                const auto count = co_await served.server.broadcast(large);
+                CHECK(count == 1);
+            }
+            bool ended = false;
+            asio::co_spawn(
+                io,
+                [&]() -> asio::awaitable<void>
+                {
+                    co_await served.server.shutdown();
+                    ended = true;
+                },
+                asio::detached);
+            for (int number = 0; number < 8; ++number)
+            {
+                const auto text = co_await peer.text();
+                CHECK(text.size() > 1'000'000);
+            }
+            const auto end = co_await peer.closed();
+            CHECK(end == "1001 Server shutting down");
+            CHECK_FALSE(ended);
+            CHECK(served.server.port() == 0);
+            co_await peer.sendClose(1001);
+            co_await served.server.shutdown();  // beside the first, and again
+            co_await served.server.shutdown();
+            RawPeer late(io);
+            bool refused = false;
+            try
+            {
+                co_await late.connect(port);
+            }
+            catch (const std::system_error&)
+            {
+                refused = true;
+            }
+            CHECK(refused);
+            co_await served.server.start();
+            const bool serves = co_await served.serves();
+            CHECK(serves);
+            co_await served.server.shutdown();
+            CHECK(ended);
+        });
+}
+
+TEST_CASE("a deaf client, a half-open upgrade and a closing client delay shutdown to closeTimeout at most")
+{
+    const auto began = std::chrono::steady_clock::now();
+    runToEnd(
+        [&](asio::io_context& io) -> asio::awaitable<void>
+        {
+            WSServerOptions options = onFreePort();
+            options.closeTimeout = 300ms;
+            Served served(io, options);
+            co_await served.server.start();
+            auto deaf = co_await served.peer(4096);
+            const EventMessage large{"e-1", someTime, "t", Json(std::string(4'000'000, 'x')), {}};
+            for (int number = 0; number < 4; ++number) co_await served.server.broadcast(large);
+            RawPeer halfOpen(io);
+            co_await halfOpen.connect(served.server.port());
+            co_await halfOpen.write("GET / HTTP/1.1\r\n");
+            auto closing = co_await served.peer();
+            co_await served.server.shutdown();
+        });
+    CHECK(std::chrono::steady_clock::now() - began < 5s);
+}
+
+TEST_CASE("cancelling shutdown insists: it ends at once, with everything")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            WSServerOptions options;
+            options.port = 0;
+            options.closeTimeout = 60s;
+            Served served(io, options);
+            co_await served.server.start();
+            auto deaf = co_await served.peer();
+            asio::cancellation_signal cancel;
+            auto outcome = Errc::alreadyRunning;
+            asio::steady_timer ended(io, asio::steady_timer::time_point::max());
+            asio::co_spawn(io, served.server.shutdown(),
+                           asio::bind_cancellation_slot(cancel.slot(),
+                                                        [&](std::exception_ptr failure)
+                                                        {
+                                                            try
+                                                            {
+                                                                if (failure) std::rethrow_exception(failure);
+                                                            }
+                                                            catch (const Error& error)
+                                                            {
+                                                                outcome = error.errc();
+                                                            }
+                                                            ended.cancel();
+                                                        }));
+            const auto end = co_await deaf.frame();
+            REQUIRE(end);
+            CHECK(end->opcode == wire::close);
+            cancel.emit(asio::cancellation_type::terminal);
+            asio::error_code woken;
+            co_await ended.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+            CHECK(outcome == Errc::cancelled);
+            co_await deaf.rest();
+            co_await served.server.start();
+            const bool serves = co_await served.serves();
+            CHECK(serves);
+            co_await served.server.shutdown();
+        });
+}
+
+TEST_CASE("a silent client is pinged and then closed, one that answers pings stays")
+{
+    WSServerOptions options;
+    options.heartbeatInterval = 60ms;
+    withServer(options,
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto silent = co_await served.peer();
+                   auto listening = co_await served.peer();
+                   std::string ended;
+                   asio::co_spawn(
+                       served.io,
+                       [&]() -> asio::awaitable<void>
+                       {
+                           ended = co_await silent.closed();
+                           silent.close();
+                       },
+                       asio::detached);
+                   int pings = 0;
+                   while (pings < 6 || ended.empty())
+                   {
+                       const auto frame = co_await listening.frame();
+                       REQUIRE(frame);
+                       REQUIRE(frame->opcode == wire::ping);
+                       co_await listening.write(wire::masked(wire::pong, frame->payload));
+                       ++pings;
+                       REQUIRE(pings < 100);
+                   }
+                   CHECK(ended == "1008 Heartbeat timeout");
+                   const auto pong = co_await listening.ask(request("ping", "p"));
+                   CHECK(brief(pong) == "pong p");
+               });
+}
+
+TEST_CASE("operations on a server that does not run do nothing, and shutting it down is harmless")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            WSServer server(io, {.port = 0});
+            CHECK(server.port() == 0);
+            const auto clients = co_await server.getConnectedClients();
+            CHECK(clients.empty());
+            const auto count = co_await server.broadcast(PingMessage{"p", someTime});
+            CHECK(count == 0);
+            co_await server.shutdown();
+            co_await server.shutdown();
+        });
+}
+
+TEST_CASE("a message from the application whose id or timestamp is left empty has both on the wire")
+{
+    withServer({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   co_await served.server.broadcast(EventMessage{.topic = "t"});
+                   const auto message = co_await peer.message();
+                   CHECK_FALSE(message.at("id").as_string().empty());
+                   CHECK(message.at("timestamp").to_number<double>() > 1.6e12);
+               });
+}
