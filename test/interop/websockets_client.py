@@ -20,6 +20,7 @@ class Peer:
 
     def __init__(self, socket):
         self.socket = socket
+        self.fence_topic = None
 
     @classmethod
     async def open(cls):
@@ -48,14 +49,24 @@ class Peer:
         assert answer["type"] == "ack" and answer["messageId"] == sent and answer["success"] is True, answer
 
     async def fence(self):
-        """Everything that the server sent before it took in what was sent so far."""
-        sent = await self.send("ping")
-        before = []
-        while True:
+        """All that the server sent before an event of this peer's own.
+
+        Events keep their order, and answers come no later than the events behind them.
+        """
+        if not self.fence_topic:
+            self.fence_topic = f"fence.{id(self)}"
+            await self.request("subscribe", topics=[self.fence_topic])
+        sent = await self.send("publish", topic=self.fence_topic, broadcast=True)
+        before, acked, reached = [], False, False
+        while not acked or not reached:
             message = await self.next()
-            if message["type"] == "pong" and message["id"] == sent:
-                return before
-            before.append(message)
+            if message.get("messageId") == sent:
+                acked = True
+            elif message.get("topic") == self.fence_topic:
+                reached = True
+            else:
+                before.append(message)
+        return before
 
     async def end(self):
         """The code and the reason with which the server closes."""

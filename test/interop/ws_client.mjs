@@ -52,15 +52,22 @@ class Peer {
     return JSON.parse(await this.nextText());
   }
 
-  /// Everything that the server sent before it took in what was sent so far.
+  /// All that the server sent before an event of this peer's own. Events keep their order, and answers come no later
+  /// than the events behind them.
   async fence() {
-    const id = this.send('ping');
-    const before = [];
-    for (;;) {
-      const message = await this.next();
-      if (message.type === 'pong' && message.id === id) return before;
-      before.push(message);
+    if (!this.fenceTopic) {
+      this.fenceTopic = `fence.${++lastId}`;
+      await this.request('subscribe', { topics: [this.fenceTopic] });
     }
+    const id = this.send('publish', { topic: this.fenceTopic, broadcast: true });
+    const before = [];
+    for (let [acked, reached] = [false, false]; !acked || !reached; ) {
+      const message = await this.next();
+      if (message.messageId === id) acked = true;
+      else if (message.topic === this.fenceTopic) reached = true;
+      else before.push(message);
+    }
+    return before;
   }
 
   async request(type, fields) {
