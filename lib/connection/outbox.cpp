@@ -63,7 +63,7 @@ void Outbox::consumeAnswers(std::size_t& size) noexcept
     if (answersLeft() == 0)
     {
         if (answers_.capacity() > keptAnswerBytes)
-            answers_ = std::string();
+            std::string().swap(answers_);  // an assignment would keep the memory
         else
             answers_.clear();
         answersSent_ = 0;
@@ -90,7 +90,7 @@ void Outbox::consumeEvent(std::size_t& size) noexcept
 void Outbox::releaseIfEmpty() noexcept
 {
     if (!empty()) return;
-    answers_ = std::string();
+    std::string().swap(answers_);  // an assignment would keep the memory
     events_.releaseIfEmpty();
 }
 
