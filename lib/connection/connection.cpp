@@ -66,7 +66,7 @@ Strand<CloseReason> Connection::run(std::string received)
     try
     {
         if (!received.empty()) this->received(std::as_writable_bytes(std::span(received)));
-        received = std::string();
+        std::string().swap(received);  // an assignment would keep the memory for as long as the connection
         co_await readAll();
     }
     catch (const asio::system_error&)
