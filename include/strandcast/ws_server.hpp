@@ -125,8 +125,9 @@ public:
     [[nodiscard]] std::uint16_t port() const noexcept;
 
     /// Queues `message` for one client, as answers are: it is never dropped, and is not logged. An id and a
-    /// timestamp that are left empty are filled in.
-    /// @returns false where no such client is authenticated.
+    /// timestamp that are left empty are filled in. A client that has `queueBytes` of such to take is closed
+    /// with 1008 "Slow consumer".
+    /// @returns false where no such client is authenticated, or it is being closed.
     [[nodiscard]] asio::awaitable<bool> sendMessage(std::string clientId, Message message);
 
     /// The same for every authenticated client.

@@ -29,7 +29,7 @@ ClientSession::~ClientSession() = default;
 
 Strand<CloseReason> ClientSession::run(std::string received)
 {
-    send(server_.negotiation());
+    connection_.send(server_.negotiation());
     if (server_.authenticates())
         connection_.setDeadline(server_.shard().clock().now() + server_.options().authTimeout);
     else
@@ -165,7 +165,7 @@ void ClientSession::handlePing(const PingMessage& message)
     auto& text = server_.scratch();
     text.clear();
     appendPong(text, message.id, now, latency);
-    send(text);
+    connection_.send(text);
 }
 
 void ClientSession::acknowledge(std::string_view messageId)
@@ -173,7 +173,7 @@ void ClientSession::acknowledge(std::string_view messageId)
     auto& text = server_.scratch();
     text.clear();
     appendAck(text, server_.newId(), server_.now(), messageId, true);
-    send(text);
+    connection_.send(text);
 }
 
 void ClientSession::refuse(std::string_view messageId, ErrorCode code, std::string_view text,
@@ -184,7 +184,21 @@ void ClientSession::refuse(std::string_view messageId, ErrorCode code, std::stri
     // The request's id stands as the error's own as well: that is where the seed's client looks.
     const auto id = messageId.empty() ? server_.newId() : std::string(messageId);
     appendError(out, id, server_.now(), toString(code), text, details, messageId);
-    send(out);
+    connection_.send(out);
+}
+
+bool ClientSession::push(std::string_view text)
+{
+    if (connection_.isClosing()) return false;
+    const auto waiting = connection_.outbox().answersLeft();
+    if (waiting > 0 &&
+        waiting + text.size() > std::max(server_.options().replyBytes, server_.options().queueBytes))
+    {
+        connection_.closeWithoutEvents({CloseCode::policyViolation, "Slow consumer"});
+        return false;
+    }
+    connection_.send(text);
+    return true;
 }
 
 void ClientSession::deliver(const SharedFrame& event)

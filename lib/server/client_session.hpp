@@ -48,8 +48,9 @@ public:
     /// Queues an event, as the outbox' bounds allow.
     void deliver(const SharedFrame& event);
 
-    /// Queues a message as answers are.
-    void send(std::string_view text) { connection_.send(text); }
+    /// Queues a message that the client did not ask for, as answers are. One that has too many of them to
+    /// take is a slow consumer, and closed: nothing else would bound them. False where it is not queued.
+    bool push(std::string_view text);
 
     void close(CloseReason reason) { connection_.close(std::move(reason)); }
 

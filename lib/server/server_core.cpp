@@ -177,8 +177,7 @@ Strand<bool> ServerCore::sendMessage(std::shared_ptr<ServerCore> core, std::stri
 {
     ClientSession* const session = core->registry_.find(id);
     if (!session || !session->isAuthenticated()) co_return false;
-    session->send(MessageSerializer().serialize(core->completed(std::move(message))));
-    co_return true;
+    co_return session->push(MessageSerializer().serialize(core->completed(std::move(message))));
 }
 
 Strand<std::size_t> ServerCore::broadcast(std::shared_ptr<ServerCore> core, Message message)
@@ -188,9 +187,7 @@ Strand<std::size_t> ServerCore::broadcast(std::shared_ptr<ServerCore> core, Mess
     core->registry_.forEach(
         [&](ClientSession& session)
         {
-            if (!session.isAuthenticated()) return;
-            session.send(text);
-            ++count;
+            if (session.isAuthenticated() && session.push(text)) ++count;
         });
     co_return count;
 }
