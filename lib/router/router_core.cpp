@@ -62,6 +62,7 @@ void RouterCore::abandon(std::shared_ptr<RouterCore> core)
                        core->strands_.cancel();
                        if (!std::exchange(core->attached_, false)) return;
                        core->broker_->detach(*core);
+                       core->letAllGoOn();
                        core->server_->detach(*core);
                        core->trie_ = {};
                    });
@@ -201,11 +202,21 @@ void RouterCore::waitInLine(ClientSession& client, RoutedPublish publish)
 
 void RouterCore::leaveLine(std::uint64_t number)
 {
+    if (abandoned_) return;  // what is kept with the client may be another router's by now
     auto* const client = server_->registry().find(number);
     if (!client || !client->data) return;
     auto& subscriber = Subscriber::of(*client);
     --subscriber.waitingPublishes;
     if (std::exchange(subscriber.isPaused, false)) client->resume();
+}
+
+void RouterCore::letAllGoOn()
+{
+    server_->registry().forEach(
+        [](ClientSession& client)
+        {
+            if (client.data && std::exchange(Subscriber::of(client).isPaused, false)) client.resume();
+        });
 }
 
 Strand<> RouterCore::workOnLine(std::shared_ptr<RouterCore> core, std::string topic)

@@ -68,6 +68,7 @@ private:
     void append(ClientSession* client, std::uint64_t publisher, RoutedPublish publish);
     void waitInLine(ClientSession& client, RoutedPublish publish);
     void leaveLine(std::uint64_t client);
+    void letAllGoOn();
     void deliver(const LogEntry& entry);
     void answer(std::uint64_t client, std::string_view messageId, ErrorCode code, std::string_view text);
 
