@@ -8,11 +8,14 @@
 #include <asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <exception>
+#include <initializer_list>
 #include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -100,6 +103,36 @@ asio::awaitable<std::size_t> lengthOf(std::vector<Item> items)
     co_return length;
 }
 
+/// What a list of texts is in our own calls. g++ 14 fails with an internal error where an initializer_list of
+/// strings is made of literals in an expression with co_await; of views it takes them.
+struct Names
+{
+    Names(std::initializer_list<std::string_view> texts) : list(texts.begin(), texts.end()) {}
+
+    std::vector<std::string> list;
+    Probe probe = {};
+};
+
+struct NamesOption
+{
+    std::vector<std::string> names;
+    Probe probe = {};
+};
+
+asio::awaitable<std::string> joined(Names names)
+{
+    co_await turn();
+    std::string all;
+    for (const std::string& name : names.list) all += name;
+    co_return all;
+}
+
+asio::awaitable<std::size_t> countOf(NamesOption option)
+{
+    co_await turn();
+    co_return option.names.size();
+}
+
 template <typename Function>
 asio::awaitable<std::string> call(Function function)
 {
@@ -171,6 +204,17 @@ TEST_SUITE("compiler")
     {
         run([]() -> asio::awaitable<void>
             { CHECK(co_await lengthOf({{.name = longText}, {.name = longText}}) == 2 * longText.size()); });
+    }
+
+    TEST_CASE("a braced list of texts as an argument of an awaited call compiles, and lives long enough")
+    {
+        run(
+            []() -> asio::awaitable<void>
+            {
+                CHECK(co_await joined({"agent.*.status", "task.#"}) == "agent.*.statustask.#");
+                CHECK(co_await joined({longText, longText + "5"}) == longText + longText + "5");
+                CHECK(co_await countOf({.names = {"one", longText, longText + "6"}}) == 3);
+            });
     }
 
     TEST_CASE("a co_await in the condition of an if needs no local variable beside it")

@@ -53,7 +53,9 @@ class Topics
 {
 public:
     Topics() = default;
-    Topics(std::initializer_list<std::string> topics) : topics_(topics) {}
+    // Of views, because g++ 14 fails with an internal error on a list of strings in an expression with
+    // co_await.
+    Topics(std::initializer_list<std::string_view> topics) : topics_(topics.begin(), topics.end()) {}
     Topics(std::vector<std::string> topics)
         : topics_(std::move(topics)) {}                                 // NOLINT(google-explicit-constructor)
     Topics(std::string topic) { topics_.push_back(std::move(topic)); }  // NOLINT(google-explicit-constructor)
