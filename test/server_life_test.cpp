@@ -278,3 +278,22 @@ TEST_CASE("a message from the application whose id or timestamp is left empty ha
                    CHECK(message.at("timestamp").to_number<double>() > 1.6e12);
                });
 }
+
+TEST_CASE("a client that takes nothing of what the application sends is closed before that piles up")
+{
+    withServer({.queueBytes = 1024 * 1024},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto deaf = co_await served.peer(4096);
+                   const auto ids = co_await served.server.getConnectedClients();
+                   REQUIRE(ids.size() == 1);
+                   const EventMessage large{
+                       .topic = "a", .data = Json::fromValidText('"' + std::string(256 * 1024, 'x') + '"')};
+                   int queued = 0;
+                   while (queued < 1000 && co_await served.server.sendMessage(ids[0], large)) ++queued;
+                   // The bound, and what the kernel's buffers hold.
+                   CHECK(queued >= 4);
+                   CHECK(queued < 1000);
+                   co_await served.server.shutdown();
+               });
+}
