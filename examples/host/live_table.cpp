@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 #include <sys/ioctl.h>
@@ -33,7 +34,7 @@ std::string bar(const std::optional<double>& value, std::size_t width)
 {
     constexpr std::string_view blocks[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     const double share = std::clamp(value.value_or(0) / 100, 0.0, 1.0);
-    const auto eighths = static_cast<std::size_t>(share * static_cast<double>(width) * 8 + 0.5);
+    const auto eighths = static_cast<std::size_t>(std::llround(share * static_cast<double>(width) * 8));
     std::string drawn;
     for (std::size_t cell = 0; cell < eighths / 8; ++cell) drawn += "█";
     if (eighths / 8 < width) drawn += blocks[eighths % 8];

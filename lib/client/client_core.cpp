@@ -44,6 +44,7 @@ ConnectionOptions connectionOptionsOf(const WSClientOptions& options)
 std::vector<TopicPattern> patternsOf(const std::vector<std::string>& topics)
 {
     std::vector<TopicPattern> patterns;
+    patterns.reserve(topics.size());
     for (const auto& topic : topics) patterns.emplace_back(topic, anyTopic);
     return patterns;
 }
@@ -394,7 +395,7 @@ void ClientCore::onText(std::string_view text)
     if (const auto* const refused = std::get_if<Refusal>(&parsed))
         return report(Errc::invalidMessage,
                       "the server sent no message of this protocol: " + refused->message);
-    std::visit([this](auto&& message) { handle(std::move(message)); }, std::move(std::get<Message>(parsed)));
+    std::visit([this](auto& message) { handle(std::move(message)); }, std::get<Message>(parsed));
 }
 
 void ClientCore::handle(VersionNegotiationMessage message)
