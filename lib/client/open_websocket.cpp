@@ -59,6 +59,10 @@ Strand<OpenedWebSocket> openWebSocket(Url url, Random& random)
         }
         bytes.resize(transfer.size);
         bytes.erase(0, parser.feed(bytes));
+        // Another protocol's greeting may be all that this peer says before it waits in its turn.
+        const auto& startLine = parser.head().startLine;
+        if (!startLine.empty() && !startLine.starts_with("HTTP/"))
+            fail(url, "the server's answer is not HTTP");
         if (parser.refusal()) fail(url, "the server's answer is not HTTP: " + parser.refusal()->reason);
     }
     if (const auto wrong = judgeResponse(parser.head(), request)) fail(url, *wrong);

@@ -1,0 +1,349 @@
+#include "support/outcome.hpp"
+#include "support/run.hpp"
+#include "support/scripted_server.hpp"
+
+#include <strandcast/ws_client.hpp>
+
+#include <asio/ip/address.hpp>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+using namespace strandcast;
+using namespace std::chrono_literals;
+
+namespace
+{
+
+using Script = ScriptedServer::Script;
+
+/// What connect() says of a server that follows `script`.
+Outcome connecting(const Script& script, WSClientOptions options = {})
+{
+    Outcome outcome;
+    runToEnd(
+        [&](asio::io_context& io) -> asio::awaitable<void>
+        {
+            ScriptedServer server(io, script);
+            options.url = server.url();
+            WSClient client(io, options);
+            outcome = co_await outcomeOf(client.connect());
+            CHECK(client.isConnected() == outcome.went());
+            if (!outcome.went())
+            {
+                // What failed has ended for good, and may be tried again.
+                const auto again = co_await outcomeOf(client.connect());
+                CHECK(again.errc != Errc::alreadyRunning);
+                CHECK(server.connections() == 2);
+            }
+            co_await client.disconnect();
+            CHECK_FALSE(client.isConnected());
+            co_await until([&] { return server.running() == 0; });
+            server.stop();
+        });
+    return outcome;
+}
+
+Script answering(std::string response)
+{
+    return [response](ServerEnd& client, int) -> asio::awaitable<void>
+    {
+        co_await client.requestHead();
+        co_await client.write(response);
+        co_await client.ignoreAll();
+    };
+}
+
+asio::awaitable<void> serveAll(ServerEnd& client, int)
+{
+    co_await client.open();
+    co_await client.grantAll();
+}
+
+}  // namespace
+
+TEST_CASE("a client connects to a server that negotiates the version, and its Close says 1000")
+{
+    std::string left;
+    std::string request;
+    const auto outcome = connecting(
+        [&](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.open();
+            left = co_await client.grantAll();
+        });
+    CHECK(outcome.went());
+    CHECK(left == "1000");
+}
+
+TEST_CASE("a port that nobody listens on is named with the cause")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            const auto port = refusedPort(io);
+            WSClient client(io, {.url = fmt::format("ws://127.0.0.1:{}", port)});
+            const auto outcome = co_await outcomeOf(client.connect());
+            CHECK(outcome.errc == Errc::connectFailed);
+            CHECK_MESSAGE(outcome.says(fmt::format("127.0.0.1:{}", port)), outcome.text);
+            CHECK_MESSAGE(outcome.says("refused"), outcome.text);
+            CHECK_FALSE(client.isConnected());
+        });
+}
+
+TEST_CASE("a server that speaks no WebSocket is named with what it did instead")
+{
+    struct Case
+    {
+        const char* response;
+        const char* says;
+    };
+    const Case cases[] = {
+        {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "200"},
+        {"220 mail.example ESMTP\r\n", "not HTTP"},
+        {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+         "Sec-WebSocket-Accept"},
+        {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+         "Sec-WebSocket-Accept"},
+    };
+    for (const auto& [response, says] : cases)
+    {
+        const auto outcome = connecting(answering(response));
+        CHECK(outcome.errc == Errc::connectFailed);
+        CHECK_MESSAGE(outcome.says(says), outcome.text);
+        CHECK_MESSAGE(outcome.says("127.0.0.1:"), outcome.text);
+    }
+}
+
+TEST_CASE("a server that ends the connection during the upgrade fails the connect")
+{
+    const auto outcome =
+        connecting([](ServerEnd& client, int) -> asio::awaitable<void> { co_await client.requestHead(); });
+    CHECK(outcome.errc == Errc::connectFailed);
+    CHECK_MESSAGE(outcome.says("127.0.0.1:"), outcome.text);
+}
+
+TEST_CASE("a head without end is no reason to read for ever")
+{
+    const auto outcome = connecting(
+        [](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.requestHead();
+            co_await client.write("HTTP/1.1 101 Switching Protocols\r\n");
+            for (;;) co_await client.write("X-More: " + std::string(4000, 'a') + "\r\n");
+        });
+    CHECK(outcome.errc == Errc::connectFailed);
+}
+
+TEST_CASE("a server that says nothing costs connectTimeout, wherever it falls silent")
+{
+    const Script silences[] = {
+        [](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.requestHead();
+            co_await client.ignoreAll();
+        },
+        [](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.upgrade();
+            co_await client.ignoreAll();
+        },
+        [](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.open();
+            co_await client.ignoreAll();
+        },
+    };
+    for (const auto& silence : silences)
+    {
+        Outcome outcome;
+        runToEnd(
+            [&](asio::io_context& io) -> asio::awaitable<void>
+            {
+                ScriptedServer server(io, silence);
+                WSClient client(io, {.url = server.url(), .token = "t", .connectTimeout = 50ms});
+                outcome = co_await outcomeOf(client.connect());
+                CHECK_FALSE(client.isConnected());
+                co_await until([&] { return server.running() == 0; });
+                server.stop();
+            });
+        CHECK(outcome.errc == Errc::timedOut);
+        CHECK_MESSAGE(outcome.says("within 50 ms"), outcome.text);
+        CHECK_MESSAGE(outcome.says("127.0.0.1:"), outcome.text);
+    }
+}
+
+TEST_CASE("why a server closed at once is in the text of the failure")
+{
+    const auto outcome = connecting(
+        [](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.upgrade();
+            co_await client.close(1008, "Max connections reached");
+            co_await client.ignoreAll();
+        });
+    CHECK(outcome.errc == Errc::connectFailed);
+    CHECK_MESSAGE(outcome.says("1008, Max connections reached"), outcome.text);
+}
+
+TEST_CASE("a token is accepted by an ack of the auth's id, or by the literal auth of the seed's server")
+{
+    for (const bool literal : {false, true})
+    {
+        std::string token;
+        std::string metadata;
+        const auto outcome = connecting(
+            [&](ServerEnd& client, int) -> asio::awaitable<void>
+            {
+                co_await client.open();
+                const auto auth = co_await client.expect("auth");
+                token = auth.at("token").as_string();
+                metadata = auth.at("metadata").at("name").as_string();
+                co_await client.ack(literal ? "auth" : idOf(auth));
+                co_await client.grantAll();
+            },
+            {.url = {}, .token = "secret", .metadata = Json{{"name", "a"}}});
+        CHECK(outcome.went());
+        CHECK(token == "secret");
+        CHECK(metadata == "a");
+    }
+}
+
+TEST_CASE("a refused token is a RemoteError with the server's words, however the error names its request")
+{
+    enum class Named
+    {
+        byOwnId,
+        byMessageId,
+        byNothing,
+        byFailedAck,
+    };
+    for (const auto named : {Named::byOwnId, Named::byMessageId, Named::byNothing, Named::byFailedAck})
+    {
+        CAPTURE(static_cast<int>(named));
+        const auto outcome = connecting(
+            [named](ServerEnd& client, int) -> asio::awaitable<void>
+            {
+                co_await client.open();
+                const auto id = idOf(co_await client.expect("auth"));
+                const std::string code = "AUTHENTICATION_FAILED";
+                const std::string text = "Invalid credentials";
+                if (named == Named::byOwnId) co_await client.refuse(id, code, text);
+                if (named == Named::byMessageId) co_await client.refuse("s-9", code, text, id);
+                if (named == Named::byNothing) co_await client.refuse("s-9", code, text);
+                if (named == Named::byFailedAck) co_await client.ack(id, false);
+                co_await client.close(1008, "Authentication failed");
+                co_await client.ignoreAll();
+            },
+            {.url = {}, .token = "wrong"});
+        CHECK(outcome.errc == Errc::refused);
+        CHECK(outcome.remoteCode == "AUTHENTICATION_FAILED");
+        if (named != Named::byFailedAck) CHECK_MESSAGE(outcome.says("Invalid credentials"), outcome.text);
+    }
+}
+
+TEST_CASE("a server without a common version is told so, and connect() names what it speaks")
+{
+    std::string left;
+    const auto outcome = connecting(
+        [&](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.upgrade();
+            co_await client.negotiate(R"(["3.0.0","2.0.0"])");
+            left = co_await client.ignoreAll();
+        });
+    CHECK(outcome.errc == Errc::protocolViolation);
+    CHECK_MESSAGE(outcome.says("3.0.0, 2.0.0"), outcome.text);
+    CHECK(left == "1000 No common version");
+}
+
+TEST_CASE("connecting twice is refused, while connecting and when connected, and disturbs nothing")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            ScriptedServer server(io, &serveAll);
+            WSClient client(io, {.url = server.url()});
+            Beside first(io.get_executor(), client.connect());
+            auto second = co_await outcomeOf(client.connect());
+            CHECK(second.errc == Errc::alreadyRunning);
+            CHECK((co_await first.ended()).went());
+            second = co_await outcomeOf(client.connect());
+            CHECK(second.errc == Errc::alreadyRunning);
+            CHECK(client.isConnected());
+            co_await client.publish("a", {{"x", 1}});
+            co_await client.disconnect();
+            CHECK(server.connections() == 1);
+            server.stop();
+        });
+}
+
+TEST_CASE("a cancelled connect leaves the client idle, whichever moment it is cancelled at")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            ScriptedServer server(io, &serveAll);
+            int cancelled = 0;
+            int finished = 0;
+            for (int turns = 0; turns < 60; ++turns)
+            {
+                WSClient client(io, {.url = server.url(), .token = "t"});
+                Beside connect(io.get_executor(), client.connect());
+                co_await turnsOfLoop(turns);
+                connect.cancel();
+                const auto outcome = co_await connect.ended();
+                CHECK(client.isConnected() == outcome.went());
+                if (outcome.went())
+                {
+                    ++finished;
+                }
+                else
+                {
+                    ++cancelled;
+                    CHECK(outcome.errc == Errc::cancelled);
+                    co_await client.connect();
+                }
+                co_await client.publish("a", {{"x", 1}});
+                co_await client.disconnect();
+            }
+            CHECK(cancelled > 5);
+            CHECK(finished > 5);
+            co_await until([&] { return server.running() == 0; });
+            server.stop();
+        });
+}
+
+TEST_CASE("disconnect() during connect() ends it with an error, at whichever moment")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            ScriptedServer server(io, &serveAll);
+            for (int turns = 0; turns < 60; ++turns)
+            {
+                CAPTURE(turns);
+                WSClient client(io, {.url = server.url(), .token = "t"});
+                Beside connect(io.get_executor(), client.connect());
+                co_await turnsOfLoop(turns);
+                const bool done = connect.hasEnded();
+                co_await client.disconnect();
+                CHECK_FALSE(client.isConnected());
+                const auto outcome = co_await connect.ended();
+                if (done) CHECK(outcome.went());
+                // Where the connection was there already, connect() may have it and the next moment not.
+                if (!outcome.went())
+                    CHECK((outcome.errc == Errc::cancelled || outcome.errc == Errc::disconnected ||
+                           outcome.errc == Errc::connectFailed));
+                co_await client.connect();
+                co_await client.publish("a", {{"x", 1}});
+                co_await client.disconnect();
+            }
+            co_await until([&] { return server.running() == 0; });
+            server.stop();
+        });
+}
