@@ -32,7 +32,7 @@ public:
     /// Ends when generation() is not `seen` any more. Cancelling loses nothing.
     [[nodiscard]] virtual asio::awaitable<void> changedSince(std::uint64_t seen) = 0;
 
-    /// The reader has gone: nothing need be kept for it.
+    /// The reader has gone, or wants no more: nothing need be kept for it, and the source has ended.
     virtual void close() noexcept = 0;
 };
 
@@ -99,7 +99,8 @@ public:
     /// The next event if it is there already.
     [[nodiscard]] std::optional<T> tryNext() { return source_ ? source_->tryTake() : std::nullopt; }
 
-    /// Stops listening; what was kept is dropped. Harmless when repeated.
+    /// Stops listening; what was kept is dropped, and a next() that waits gives nullopt. Harmless when
+    /// repeated.
     void close() noexcept
     {
         if (const auto source = std::exchange(source_, nullptr)) source->close();

@@ -22,11 +22,11 @@ namespace strandcast
 namespace
 {
 
-// Requests wait for room when more than this has not left for the server.
-constexpr std::size_t maxUnsentBytes = 1024 * 1024;
+// A server that has us answer pings and reads nothing is not read any further, and ends as a silent one.
+constexpr std::size_t maxUnsentAnswers = 64 * 1024 * 1024;
 
-// What topics may be is the server's to say; this only keeps nonsense off the wire.
-constexpr TopicLimits anyTopic{.maxBytes = 64 * 1024, .maxSegments = 4 * 1024};
+// Longer than any process runs, and short enough to calculate with.
+constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
 
 ConnectionOptions connectionOptionsOf(const WSClientOptions& options)
 {
@@ -34,32 +34,18 @@ ConnectionOptions connectionOptionsOf(const WSClientOptions& options)
     connection.role = Role::client;
     connection.protocol.maxMessageSize = options.maxMessageSize;
     connection.protocol.acceptBinary = false;
-    // The server's answers are read however little it takes: or both would wait for the other.
-    connection.maxAnswerBytes = static_cast<std::size_t>(-1);
-    connection.heartbeatInterval = options.pingInterval;
-    connection.closeTimeout = options.closeTimeout;
+    // Far above what requests may leave unsent: a server that takes little is read all the same, or both
+    // would wait for the other.
+    connection.maxAnswerBytes = maxUnsentAnswers;
+    connection.heartbeatInterval = std::min(options.pingInterval, longest);
+    connection.closeTimeout = std::min(options.closeTimeout, longest);
     return connection;
-}
-
-std::vector<TopicPattern> patternsOf(const std::vector<std::string>& topics)
-{
-    std::vector<TopicPattern> patterns;
-    patterns.reserve(topics.size());
-    for (const auto& topic : topics) patterns.emplace_back(topic, anyTopic);
-    return patterns;
 }
 
 std::string describe(const CloseReason& reason)
 {
     if (reason.text.empty()) return fmt::format("close code {}", static_cast<int>(reason.code));
     return fmt::format("close code {}, {}", static_cast<int>(reason.code), reason.text);
-}
-
-Clock::time_point deadlineAfter(const Clock& clock, std::chrono::milliseconds timeout)
-{
-    const auto now = clock.now();
-    if (timeout.count() == 0 || timeout > Clock::time_point::max() - now) return Clock::time_point::max();
-    return now + timeout;
 }
 
 // What of a strand's cancellation must not disturb: from here on it only waits for ends that are certain.
@@ -83,10 +69,21 @@ ClientCore::ClientCore(ShardExecutor executor, WSClientOptions options)
 {
 }
 
+Clock::time_point ClientCore::deadlineAfter(std::chrono::milliseconds timeout) const
+{
+    if (timeout.count() == 0 || timeout >= longest) return Clock::time_point::max();
+    return shard_->clock().now() + std::max(timeout, std::chrono::milliseconds(0));
+}
+
 Strand<> ClientCore::connect(std::shared_ptr<ClientCore> core)
 {
-    if (core->state_ != State::idle || core->connection_)
-        throw Error(Errc::alreadyRunning, "the client is connected, or connecting, already");
+    core->requireIdle();
+    while (core->leaving_ > 0)
+    {
+        co_await core->changed_.wait();
+        core->requireIdle();
+    }
+    core->connecting_ = true;
     core->state_ = State::connecting;
     core->connectFailure_ = nullptr;
     std::exception_ptr failure;
@@ -102,20 +99,32 @@ Strand<> ClientCore::connect(std::shared_ptr<ClientCore> core)
     {
         failure = std::current_exception();
     }
-    if (!failure)
+    if (failure)
     {
-        if (core->options_.pingInterval.count() > 0) core->housekeeping_.spawn(pingRegularly(core));
-        co_return;
+        core->failToConnect(failure);
+        co_await withoutCancellation();
+        co_await endEverything(core);
     }
-    co_await withoutCancellation();
-    co_await endEverything(core);
-    std::rethrow_exception(failure);
+    else if (core->options_.pingInterval.count() > 0)
+    {
+        core->housekeeping_.spawn(pingRegularly(core));
+    }
+    core->connecting_ = false;
+    core->changed_.notify();
+    if (failure) std::rethrow_exception(failure);
+}
+
+void ClientCore::requireIdle() const
+{
+    if (abandoned_) throw endedError();
+    if (connecting_ || (leaving_ == 0 && (state_ != State::idle || connection_)))
+        throw Error(Errc::alreadyRunning, "the client is connected, or connecting, already");
 }
 
 Strand<> ClientCore::awaitConnected(std::shared_ptr<ClientCore> core)
 {
     auto& clock = core->shard_->clock();
-    const auto deadline = deadlineAfter(clock, core->options_.connectTimeout);
+    const auto deadline = core->deadlineAfter(core->options_.connectTimeout);
     while (core->state_ == State::connecting)
     {
         if (clock.now() >= deadline)
@@ -125,7 +134,7 @@ Strand<> ClientCore::awaitConnected(std::shared_ptr<ClientCore> core)
         co_await core->changed_.waitUntil(clock, deadline);
     }
     if (core->connectFailure_) std::rethrow_exception(core->connectFailure_);
-    if (core->state_ != State::connected) throw core->disconnectedError();
+    core->requireConnected();
 }
 
 Strand<> ClientCore::open(std::shared_ptr<ClientCore> core)
@@ -165,9 +174,11 @@ void ClientCore::ended(const CloseReason& reason)
     lastReason_ = reason;
     const bool wasConnected = std::exchange(state_, State::idle) == State::connected;
     connected_ = false;
-    if (negotiated_) sinks_.push(Disconnected{reason});
-    pending_.rejectAll(std::make_exception_ptr(disconnectedError()));
-    if (wasConnected && !leaving_)
+    if (std::exchange(announced_, false)) sinks_.push(Disconnected{reason});
+    for (auto& [topic, subscription] : subscriptions_) subscription.onServer = false;
+    pending_.rejectAll(std::make_exception_ptr(endedError()));
+    line_.wakeAll();
+    if (wasConnected && leaving_ == 0 && !abandoned_)
     {
         wasLost_ = true;
         sinks_.pushToAll(Gap{std::nullopt, Gap::Reason::disconnected});
@@ -182,14 +193,18 @@ void ClientCore::ended(const CloseReason& reason)
 
 void ClientCore::failToConnect(std::exception_ptr failure)
 {
+    if (state_ != State::connecting) return;
     if (!connectFailure_) connectFailure_ = std::move(failure);
+    authId_.clear();
     state_ = State::idle;
     changed_.notify();
 }
 
 Strand<> ClientCore::disconnect(std::shared_ptr<ClientCore> core)
 {
-    core->leaving_ = true;
+    ++core->leaving_;
+    core->failToConnect(
+        std::make_exception_ptr(Error(Errc::cancelled, "connecting was ended by disconnect()")));
     if (core->connection_)
         core->connection_->close({CloseCode::normal, {}});
     else
@@ -205,10 +220,12 @@ Strand<> ClientCore::disconnect(std::shared_ptr<ClientCore> core)
     }
     co_await withoutCancellation();
     co_await endEverything(core);
+    while (core->connecting_) co_await core->changed_.wait();
     core->sinks_.endAll();
     core->subscriptions_.clear();
     core->wasLost_ = false;
-    core->leaving_ = false;
+    --core->leaving_;
+    core->changed_.notify();
     if (insisted) throw Error(Errc::cancelled);
 }
 
@@ -227,10 +244,10 @@ void ClientCore::abandon(std::shared_ptr<ClientCore> core)
     asio::dispatch(executor,
                    [core = std::move(core)]
                    {
-                       core->leaving_ = true;
-                       const auto cancelled =
-                           std::make_exception_ptr(Error(Errc::cancelled, "the client has gone"));
+                       core->abandoned_ = true;
+                       const auto cancelled = std::make_exception_ptr(core->endedError());
                        core->pending_.rejectAll(cancelled);
+                       core->line_.wakeAll();
                        core->failToConnect(cancelled);
                        core->sinks_.endAll();
                        core->sessions_.cancel();
@@ -243,125 +260,25 @@ Strand<> ClientCore::pingRegularly(std::shared_ptr<ClientCore> core)
 {
     for (;;)
     {
-        co_await sleepFor(core->shard_->clock(), core->options_.pingInterval);
+        co_await sleepFor(core->shard_->clock(), core->connectionOptions_.heartbeatInterval);
         Message ping = PingMessage();
         core->complete(ping);
         core->sendNow(ping);
     }
 }
 
-Strand<EventStream<Delivery>> ClientCore::subscribe(std::shared_ptr<ClientCore> core, Topics topics)
+Error ClientCore::endedError() const
 {
-    const auto& list = topics.list();
-    // Hears before the server does, so that nothing is missed behind the ack.
-    auto stream = core->sinks_.deliveries(patternsOf(list));
-    if (list.empty()) stream.close();
-    for (const auto& topic : list) ++core->subscriptions_[topic];
-    std::exception_ptr failure;
-    try
-    {
-        static_cast<void>(co_await sendAndWait(core, SubscribeMessage{.topics = list}, std::nullopt));
-    }
-    catch (...)
-    {
-        failure = std::current_exception();
-    }
-    if (!failure) co_return stream;
-    core->release(list);
-    std::rethrow_exception(failure);
-}
-
-// After a subscribe() that did not end well. The server may have taken it all the same.
-void ClientCore::release(const std::vector<std::string>& topics)
-{
-    auto unwanted = takeBack(topics);
-    if (unwanted.empty() || state_ != State::connected) return;
-    Message message = UnsubscribeMessage{.topics = std::move(unwanted)};
-    complete(message);
-    sendNow(message);
-}
-
-std::vector<std::string> ClientCore::takeBack(const std::vector<std::string>& topics)
-{
-    std::vector<std::string> unwanted;
-    for (const auto& topic : topics)
-    {
-        const auto found = subscriptions_.find(topic);
-        if (found == subscriptions_.end() || --found->second > 0) continue;
-        subscriptions_.erase(found);
-        unwanted.push_back(topic);
-    }
-    return unwanted;
-}
-
-Strand<> ClientCore::unsubscribe(std::shared_ptr<ClientCore> core, Topics topics)
-{
-    static_cast<void>(patternsOf(topics.list()));
-    if (core->state_ != State::connected) throw core->disconnectedError();
-    auto unwanted = core->takeBack(topics.list());
-    if (unwanted.empty()) co_return;
-    static_cast<void>(
-        co_await sendAndWait(core, UnsubscribeMessage{.topics = std::move(unwanted)}, std::nullopt));
-}
-
-Strand<> ClientCore::subscribeAgain(std::shared_ptr<ClientCore> core)
-{
-    SubscribeMessage message;
-    for (const auto& [topic, count] : core->subscriptions_) message.topics.push_back(topic);
-    if (!message.topics.empty())
-        static_cast<void>(co_await sendAndWait(core, std::move(message), std::nullopt));
-    core->wasLost_ = false;
-    core->sinks_.pushToAll(Resumed());
-}
-
-Strand<Receipt> ClientCore::publish(std::shared_ptr<ClientCore> core, PublishMessage message)
-{
-    static_cast<void>(co_await sendAndWait(std::move(core), std::move(message), std::nullopt));
-    co_return Receipt();
-}
-
-Strand<> ClientCore::send(std::shared_ptr<ClientCore> core, Message message)
-{
-    co_await waitForRoom(core);
-    core->complete(message);
-    core->sendNow(message);
-}
-
-Strand<Message> ClientCore::sendAndWait(std::shared_ptr<ClientCore> core, Message message,
-                                        std::optional<std::chrono::milliseconds> timeout)
-{
-    auto& clock = core->shard_->clock();
-    const auto deadline = deadlineAfter(clock, timeout.value_or(core->options_.messageTimeout));
-    core->complete(message);
-    auto what = fmt::format("'{}' {}", toString(messageType(message)), messageId(message));
-    PendingReplies::Place place(core->pending_, core->executor_, messageId(message));
-    co_await waitForRoom(core);
-    core->sendNow(message);
-    message = Message();  // a large one need not wait with us
-    co_return co_await place.answer(clock, deadline, std::move(what));
-}
-
-Strand<> ClientCore::waitForRoom(std::shared_ptr<ClientCore> core)
-{
-    for (;;)
-    {
-        if (core->state_ != State::connected || !core->connection_ || core->connection_->isClosing())
-            throw core->disconnectedError();
-        if (core->connection_->outbox().answersLeft() <= maxUnsentBytes) co_return;
-        co_await core->changed_.wait();
-    }
-}
-
-void ClientCore::onSent()
-{
-    if (connection_ && connection_->outbox().answersLeft() <= maxUnsentBytes) changed_.notify();
-}
-
-Error ClientCore::disconnectedError() const
-{
+    if (abandoned_) return Error(Errc::cancelled, "the client has gone");
     if (lastReason_ == CloseReason()) return Error(Errc::disconnected, "not connected to " + options_.url);
     return Error(Errc::disconnected,
                  fmt::format("not connected to {}: {}", options_.url, describe(lastReason_)));
+}
+
+void ClientCore::requireConnected() const
+{
+    if (abandoned_ || state_ != State::connected || !connection_ || connection_->isClosing())
+        throw endedError();
 }
 
 void ClientCore::complete(Message& message) const
@@ -374,14 +291,6 @@ void ClientCore::complete(Message& message) const
             if (one.id.empty()) one.id = formatMessageId(now, shard_->random().next());
         },
         message);
-}
-
-void ClientCore::sendNow(const Message& message)
-{
-    if (!connection_) return;
-    scratch_.clear();
-    appendMessage(scratch_, message);
-    connection_->send(scratch_);
 }
 
 void ClientCore::report(Errc code, std::string text)
@@ -409,6 +318,7 @@ void ClientCore::handle(VersionNegotiationMessage message)
                                                  fmt::join(offered, ", "), protocolVersion))));
         return connection_->close({CloseCode::normal, "No common version"});
     }
+    announced_ = true;
     sinks_.push(Connected{options_.url});
     if (options_.token)
         authenticate();
@@ -426,6 +336,7 @@ void ClientCore::authenticate()
 
 void ClientCore::becomeConnected()
 {
+    if (state_ != State::connecting) return;  // it came too late
     authId_.clear();
     state_ = State::connected;
     connected_ = true;

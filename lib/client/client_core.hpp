@@ -3,6 +3,7 @@
 #include "client/event_sinks.hpp"
 #include "client/open_websocket.hpp"
 #include "client/pending_replies.hpp"
+#include "client/send_line.hpp"
 #include "client/url.hpp"
 #include "connection/connection.hpp"
 #include "connection/shard.hpp"
@@ -54,6 +55,12 @@ public:
     static void abandon(std::shared_ptr<ClientCore> core);
 
 private:
+    struct Subscription
+    {
+        std::size_t count = 0;  // of the subscribe() calls that want it
+        bool onServer = false;  // a request for it has been sent on this connection
+    };
+
     enum class State : std::uint8_t
     {
         idle,
@@ -67,7 +74,8 @@ private:
     [[nodiscard]] static Strand<> endEverything(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> awaitConnected(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> subscribeAgain(std::shared_ptr<ClientCore> core);
-    [[nodiscard]] static Strand<> waitForRoom(std::shared_ptr<ClientCore> core);
+    [[nodiscard]] static Strand<bool> waitForRoom(std::shared_ptr<ClientCore> core,
+                                                  Clock::time_point deadline);
 
     void onText(std::string_view text) override;
     void onSent() override;
@@ -88,7 +96,11 @@ private:
     void sendNow(const Message& message);
     void release(const std::vector<std::string>& topics);
     [[nodiscard]] std::vector<std::string> takeBack(const std::vector<std::string>& topics);
-    [[nodiscard]] Error disconnectedError() const;
+    [[nodiscard]] bool hasRoom() const;
+    [[nodiscard]] Clock::time_point deadlineAfter(std::chrono::milliseconds timeout) const;
+    void requireIdle() const;
+    void requireConnected() const;
+    [[nodiscard]] Error endedError() const;
 
     const ShardExecutor executor_;
     const WSClientOptions options_;
@@ -97,19 +109,23 @@ private:
     std::shared_ptr<Shard> shard_;
     TaskGroup housekeeping_;  // the sweep and the pings, from connect() to the end of the connection
     TaskGroup sessions_;      // the connection, and the attempt to make one
-    Signal changed_;          // of the state, or of the room to send
+    Signal changed_;          // of the state
+    SendLine line_;
     EventSinks sinks_;
     PendingReplies pending_;
-    std::map<std::string, std::size_t> subscriptions_;  // by how many subscribe() calls each is wanted
-    Connection* connection_ = nullptr;                  // lives in the frame of serve()
-    std::string authId_;                                // of the `auth` that waits for its answer
+    std::map<std::string, Subscription> subscriptions_;
+    Connection* connection_ = nullptr;  // lives in the frame of serve()
+    std::string authId_;                // of the `auth` that waits for its answer
     std::exception_ptr connectFailure_;
     CloseReason lastReason_;
     std::string scratch_;
     State state_ = State::idle;
     bool negotiated_ = false;
-    bool leaving_ = false;  // disconnect() is under way: what ends now ends on purpose
-    bool wasLost_ = false;  // streams have been told of a gap that a reconnect closes
+    bool announced_ = false;   // streams have been told of this connection, and will be of its end
+    bool connecting_ = false;  // from connect() to its very end
+    bool abandoned_ = false;   // the handle has gone
+    bool wasLost_ = false;     // streams have been told of a gap that a reconnect closes
+    int leaving_ = 0;          // disconnect() is under way, so many times: what ends now ends on purpose
     std::atomic<bool> connected_ = false;
 };
 

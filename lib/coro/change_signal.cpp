@@ -4,6 +4,7 @@
 
 #include <strandcast/error.hpp>
 
+#include <asio/post.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
 
@@ -16,8 +17,10 @@ struct ChangeSignal::State
 
     ShardExecutor executor;
     Timer timer;
+    // Who waits is counted before it looks at the count, and who changes changes it before it looks for who
+    // waits; in one order of both, no change is missed.
     std::atomic<std::uint64_t> count = 0;
-    std::size_t waiting = 0;  // of the shard's thread alone, as the timer is
+    std::atomic<std::size_t> waiting = 0;
 
     void notify()
     {
@@ -45,7 +48,7 @@ template <typename Executor, typename State>
 asio::awaitable<void, Executor> waitHere(std::shared_ptr<State> state, std::uint64_t seen)
 {
     const Waiting waiting(*state);
-    while (state->count.load(std::memory_order_acquire) == seen)
+    while (state->count == seen)
     {
         asio::error_code notified;
         co_await state->timer.async_wait(asio::redirect_error(asio::use_awaitable_t<Executor>(), notified));
@@ -62,8 +65,15 @@ ChangeSignal::~ChangeSignal() = default;
 
 void ChangeSignal::change() noexcept
 {
-    state_->count.fetch_add(1, std::memory_order_release);
+    ++state_->count;
     state_->notify();
+}
+
+void ChangeSignal::changeFromAnyThread()
+{
+    ++state_->count;
+    if (state_->waiting == 0) return;
+    asio::post(state_->executor, [state = state_] { state->notify(); });
 }
 
 std::uint64_t ChangeSignal::count() const noexcept

@@ -24,6 +24,7 @@ public:
 
     /// On the shard's thread.
     void change() noexcept;
+    void changeFromAnyThread();
 
     [[nodiscard]] std::uint64_t count() const noexcept;
 

@@ -84,7 +84,7 @@ public:
     [[nodiscard]] bool hasEnded() const override
     {
         const std::lock_guard lock(mutex_);
-        return ended_ && events_.empty() && !inPlace_;
+        return closed_ || (ended_ && events_.empty() && !inPlace_);
     }
 
     [[nodiscard]] std::uint64_t generation() const override { return changed_.count(); }
@@ -96,10 +96,13 @@ public:
 
     void close() noexcept override
     {
-        const std::lock_guard lock(mutex_);
-        closed_ = true;
-        events_.clear();
-        inPlace_.reset();
+        {
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+            events_.clear();
+            inPlace_.reset();
+        }
+        changed_.changeFromAnyThread();  // a reader that waits has its end
     }
 
 private:
