@@ -175,7 +175,6 @@ void ClientCore::ended(const CloseReason& reason)
     const bool wasConnected = std::exchange(state_, State::idle) == State::connected;
     connected_ = false;
     if (std::exchange(announced_, false)) sinks_.push(Disconnected{reason});
-    for (auto& [topic, subscription] : subscriptions_) subscription.onServer = false;
     pending_.rejectAll(std::make_exception_ptr(endedError()));
     line_.wakeAll();
     if (wasConnected && leaving_ == 0 && !abandoned_)

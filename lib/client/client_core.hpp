@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace strandcast
@@ -55,12 +56,6 @@ public:
     static void abandon(std::shared_ptr<ClientCore> core);
 
 private:
-    struct Subscription
-    {
-        std::size_t count = 0;  // of the subscribe() calls that want it
-        bool onServer = false;  // a request for it has been sent on this connection
-    };
-
     enum class State : std::uint8_t
     {
         idle,
@@ -74,7 +69,9 @@ private:
     [[nodiscard]] static Strand<> endEverything(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> awaitConnected(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> subscribeAgain(std::shared_ptr<ClientCore> core);
-    [[nodiscard]] static Strand<bool> waitForRoom(std::shared_ptr<ClientCore> core,
+    [[nodiscard]] static Strand<> waitForRoom(std::shared_ptr<ClientCore> core, Clock::time_point deadline,
+                                              std::string_view what);
+    [[nodiscard]] static Strand<Message> exchange(std::shared_ptr<ClientCore> core, Message message,
                                                   Clock::time_point deadline);
 
     void onText(std::string_view text) override;
@@ -113,9 +110,9 @@ private:
     SendLine line_;
     EventSinks sinks_;
     PendingReplies pending_;
-    std::map<std::string, Subscription> subscriptions_;
-    Connection* connection_ = nullptr;  // lives in the frame of serve()
-    std::string authId_;                // of the `auth` that waits for its answer
+    std::map<std::string, std::size_t> subscriptions_;  // by how many subscribe() calls each is wanted
+    Connection* connection_ = nullptr;                  // lives in the frame of serve()
+    std::string authId_;                                // of the `auth` that waits for its answer
     std::exception_ptr connectFailure_;
     CloseReason lastReason_;
     std::string scratch_;

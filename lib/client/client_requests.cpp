@@ -28,19 +28,28 @@ std::vector<TopicPattern> patternsOf(const std::vector<std::string>& topics)
     return patterns;
 }
 
+std::string describe(const Message& message)
+{
+    return fmt::format("'{}' {}", toString(messageType(message)), messageId(message));
+}
+
 }  // namespace
 
 Strand<EventStream<Delivery>> ClientCore::subscribe(std::shared_ptr<ClientCore> core, Topics topics)
 {
     const auto& list = topics.list();
+    const auto deadline = core->deadlineAfter(core->options_.messageTimeout);
     // Hears before the server does, so that nothing is missed behind the ack.
     auto stream = core->sinks_.deliveries(patternsOf(list));
     if (list.empty()) stream.close();
-    for (const auto& topic : list) ++core->subscriptions_[topic].count;
+    SubscribeMessage message{.topics = list};
+    co_await waitForRoom(core, deadline, "subscribe");
+    // What is counted has been sent: from here to the wait for the answer nothing suspends.
+    for (const auto& topic : list) ++core->subscriptions_[topic];
     std::exception_ptr failure;
     try
     {
-        static_cast<void>(co_await sendAndWait(core, SubscribeMessage{.topics = list}, std::nullopt));
+        static_cast<void>(co_await exchange(core, std::move(message), deadline));
     }
     catch (...)
     {
@@ -61,16 +70,16 @@ void ClientCore::release(const std::vector<std::string>& topics)
     sendNow(message);
 }
 
-// Gives those topics that nobody wants any more and that the server may know.
+// Gives those topics that nobody wants any more.
 std::vector<std::string> ClientCore::takeBack(const std::vector<std::string>& topics)
 {
     std::vector<std::string> unwanted;
     for (const auto& topic : topics)
     {
         const auto found = subscriptions_.find(topic);
-        if (found == subscriptions_.end() || --found->second.count > 0) continue;
-        if (found->second.onServer) unwanted.push_back(topic);
+        if (found == subscriptions_.end() || --found->second > 0) continue;
         subscriptions_.erase(found);
+        unwanted.push_back(topic);
     }
     return unwanted;
 }
@@ -78,19 +87,21 @@ std::vector<std::string> ClientCore::takeBack(const std::vector<std::string>& to
 Strand<> ClientCore::unsubscribe(std::shared_ptr<ClientCore> core, Topics topics)
 {
     static_cast<void>(patternsOf(topics.list()));
-    core->requireConnected();
-    auto unwanted = core->takeBack(topics.list());
-    if (unwanted.empty()) co_return;
-    static_cast<void>(
-        co_await sendAndWait(core, UnsubscribeMessage{.topics = std::move(unwanted)}, std::nullopt));
+    const auto deadline = core->deadlineAfter(core->options_.messageTimeout);
+    co_await waitForRoom(core, deadline, "unsubscribe");
+    // Taken back in the turn in which it is sent: one that is cancelled before has changed nothing, and one
+    // that fails later leaves events too many, and never too few.
+    UnsubscribeMessage message{.topics = core->takeBack(topics.list())};
+    if (message.topics.empty()) co_return;
+    static_cast<void>(co_await exchange(core, std::move(message), deadline));
 }
 
 Strand<> ClientCore::subscribeAgain(std::shared_ptr<ClientCore> core)
 {
     SubscribeMessage message;
-    for (const auto& [topic, subscription] : core->subscriptions_) message.topics.push_back(topic);
-    if (!message.topics.empty())
-        static_cast<void>(co_await sendAndWait(core, std::move(message), std::nullopt));
+    for (const auto& [topic, count] : core->subscriptions_) message.topics.push_back(topic);
+    const auto deadline = core->deadlineAfter(core->options_.messageTimeout);
+    if (!message.topics.empty()) static_cast<void>(co_await exchange(core, std::move(message), deadline));
     core->requireConnected();  // it may have been lost again in the turn in which the answer came
     core->wasLost_ = false;
     core->sinks_.pushToAll(Resumed());
@@ -104,7 +115,7 @@ Strand<Receipt> ClientCore::publish(std::shared_ptr<ClientCore> core, PublishMes
 
 Strand<> ClientCore::send(std::shared_ptr<ClientCore> core, Message message)
 {
-    co_await waitForRoom(core, Clock::time_point::max());
+    co_await waitForRoom(core, Clock::time_point::max(), toString(messageType(message)));
     core->complete(message);
     core->sendNow(message);
 }
@@ -114,26 +125,34 @@ Strand<Message> ClientCore::sendAndWait(std::shared_ptr<ClientCore> core, Messag
 {
     const auto deadline = core->deadlineAfter(timeout.value_or(core->options_.messageTimeout));
     core->complete(message);
-    auto what = fmt::format("'{}' {}", toString(messageType(message)), messageId(message));
+    co_await waitForRoom(core, deadline, toString(messageType(message)));
+    co_return co_await exchange(std::move(core), std::move(message), deadline);
+}
+
+// Sends what there is room for, and waits for the answer.
+Strand<Message> ClientCore::exchange(std::shared_ptr<ClientCore> core, Message message,
+                                     Clock::time_point deadline)
+{
+    core->complete(message);
     PendingReplies::Place place(core->pending_, core->executor_, messageId(message));
-    const bool hasRoom = co_await waitForRoom(core, deadline);
-    if (!hasRoom) throw Error(Errc::timedOut, "the server took nothing in time for " + what);
     core->sendNow(message);
+    auto what = describe(message);
     message = Message();  // a large one need not wait with us
     co_return co_await place.answer(core->shard_->clock(), deadline, std::move(what));
 }
 
-// False where there was none until the deadline. Who got room sends before anybody else looks.
-Strand<bool> ClientCore::waitForRoom(std::shared_ptr<ClientCore> core, Clock::time_point deadline)
+// Who got room sends before anybody else looks.
+Strand<> ClientCore::waitForRoom(std::shared_ptr<ClientCore> core, Clock::time_point deadline,
+                                 std::string_view what)
 {
     core->requireConnected();
-    if (core->line_.empty() && core->hasRoom()) co_return true;
+    if (core->line_.empty() && core->hasRoom()) co_return;
     SendLine::Place place(core->line_, core->executor_);
     auto& clock = core->shard_->clock();
-    for (;;)
+    while (!place.isFirst() || !core->hasRoom())
     {
-        if (place.isFirst() && core->hasRoom()) co_return true;
-        if (clock.now() >= deadline) co_return false;
+        if (clock.now() >= deadline)
+            throw Error(Errc::timedOut, fmt::format("the server took nothing in time for '{}'", what));
         co_await place.wait(clock, deadline);
         core->requireConnected();
     }
@@ -152,10 +171,6 @@ void ClientCore::onSent()
 void ClientCore::sendNow(const Message& message)
 {
     if (!connection_) return;
-    if (const auto* const subscribe = std::get_if<SubscribeMessage>(&message))
-        for (const auto& topic : subscribe->topics)
-            if (const auto found = subscriptions_.find(topic); found != subscriptions_.end())
-                found->second.onServer = true;
     scratch_.clear();
     appendMessage(scratch_, message);
     connection_->send(scratch_);

@@ -157,12 +157,13 @@ asio::awaitable<std::optional<wire::Frame>> ServerEnd::frame()
 
 asio::awaitable<std::optional<json::object>> ServerEnd::message()
 {
-    for (;;)
+    while (!closed_)
     {
         const auto next = co_await frame();
         if (!next) co_return std::nullopt;
         if (next->opcode == wire::close)
         {
+            closed_ = true;
             leftWith_ = std::to_string(wire::closeCode(*next));
             if (next->payload.size() > 2) leftWith_ += " " + next->payload.substr(2);
             co_await write(wire::unmasked(wire::close, next->payload));
@@ -181,6 +182,7 @@ asio::awaitable<std::optional<json::object>> ServerEnd::message()
         ++pings_;
         if (answersPings_) co_await say(serverMessage("pong", R"("latency":3)", idOf(object)));
     }
+    co_return std::nullopt;
 }
 
 asio::awaitable<json::object> ServerEnd::expect(std::string type)

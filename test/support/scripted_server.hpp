@@ -83,6 +83,7 @@ private:
     std::string leftWith_ = "1006";
     std::size_t pings_ = 0;
     bool answersPings_ = true;
+    bool closed_ = false;
 };
 
 /// A server of the tests' own on a free port of the loopback, of which every connection follows a script.
