@@ -48,7 +48,6 @@ asio::awaitable<std::optional<std::string>> LineReader::next()
 {
     for (;;)
     {
-        if (isClosed_) co_return std::nullopt;
         if (auto line = takeLine()) co_return line;
         if (ended_ && buffer_.empty()) co_return std::nullopt;
         if (ended_) co_return std::exchange(buffer_, {});
@@ -72,19 +71,11 @@ asio::awaitable<std::optional<std::string>> LineReader::next()
             size = co_await input_.async_read_some(asio::buffer(bytes),
                                                    asio::redirect_error(asio::use_awaitable, error));
         }
-        if (isClosed_) co_return std::nullopt;
         if (error == asio::error::operation_aborted) throw strandcast::Error(strandcast::Errc::cancelled);
         if (error && error != asio::error::eof) throw asio::system_error(error, "cannot read standard input");
         ended_ = error == asio::error::eof;
         buffer_.append(bytes.data(), size);
     }
-}
-
-void LineReader::close()
-{
-    isClosed_ = true;
-    asio::error_code ignored;
-    if (!isFile_) input_.cancel(ignored);
 }
 
 std::optional<std::string> LineReader::takeLine()

@@ -25,9 +25,6 @@ public:
     /// @throws strandcast::Error for a line over `maxLineSize`.
     [[nodiscard]] asio::awaitable<std::optional<std::string>> next();
 
-    /// As if the input ended here: a next() that waits, and every later one, gives nothing.
-    void close();
-
 private:
     static constexpr std::size_t maxLineSize = 64 * 1024 * 1024;
 
@@ -37,7 +34,6 @@ private:
     int flags_;    // of the open file, which other processes share
     bool isFile_;  // epoll knows no files
     bool ended_ = false;
-    bool isClosed_ = false;
     std::string buffer_;
     std::size_t searched_ = 0;  // how much of the buffer is known to hold no line end
 };

@@ -1,20 +1,17 @@
 #include "commands.hpp"
-#include "disconnection.hpp"
 #include "line_reader.hpp"
-#include "report.hpp"
 #include "run_until_signal.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/ws_client.hpp>
 
-#include <asio/cancellation_state.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -22,7 +19,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace tool
 {
@@ -41,8 +37,7 @@ struct PubArguments
     bool broadcast = false;
 };
 
-/// Publishes without waiting for each answer, up to a bound, and counts what was refused. It is not let go of
-/// before finish() has ended.
+/// Publishes without waiting for each answer, up to a bound, and counts what was refused.
 class Pipeline
 {
 public:
@@ -59,54 +54,34 @@ public:
     {
         std::optional<Json> json = parse(std::move(text), where);
         if (!json) co_return;
-        const auto size = json->text().size() + arguments_.topic.size();
-        while (inFlight_ >= maxInFlight || (inFlight_ > 0 && bytesInFlight_ + size > maxBytesInFlight))
-            co_await waitForAnswer();
+        co_await waitWhile(maxInFlight);
         ++inFlight_;
-        bytesInFlight_ += size;
-        start(publishOne(std::move(*json), std::move(where), size));
-    }
-
-    /// Closes `lines` when the connection is lost: what still came of them would be refused, and it may be
-    /// long in coming.
-    void watchFor(LineReader& lines) { start(watch(client_.lifecycle(), lines)); }
-
-    /// Waits for all answers.
-    asio::awaitable<void> drain()
-    {
-        while (inFlight_ > 0) co_await waitForAnswer();
-    }
-
-    /// Takes leave of the server, which ends what is open. Not to be cancelled.
-    asio::awaitable<void> finish()
-    {
-        isFinishing_ = true;
-        co_await client_.disconnect();
-        while (running_ > 0) co_await waitForAnswer();
-    }
-
-    [[nodiscard]] bool isAllPublished() const noexcept { return refused_ == 0 && !isLost_; }
-
-private:
-    static constexpr std::size_t maxInFlight = 256;
-    // Also less than what makes a client's publishes wait for one another, and perhaps pass one another.
-    static constexpr std::size_t maxBytesInFlight = 512 * 1024;
-
-    void start(asio::awaitable<void> strand)
-    {
-        ++running_;
-        asio::co_spawn(io_, std::move(strand),
+        // The pipeline is awaited to its end before it goes, by finish().
+        asio::co_spawn(io_, publishOne(std::move(*json), std::move(where)),
                        [this](std::exception_ptr)
                        {
-                           --running_;
+                           --inFlight_;
                            changed_.cancel();
                        });
     }
 
-    asio::awaitable<void> waitForAnswer()
+    /// Waits for all answers, and tells how many publishes were not accepted.
+    asio::awaitable<std::size_t> finish()
     {
-        asio::error_code notified;
-        co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, notified));
+        co_await waitWhile(1);
+        co_return refused_;
+    }
+
+private:
+    static constexpr std::size_t maxInFlight = 256;
+
+    asio::awaitable<void> waitWhile(std::size_t tooMany)
+    {
+        while (inFlight_ >= tooMany)
+        {
+            asio::error_code notified;
+            co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, notified));
+        }
     }
 
     std::optional<Json> parse(std::string text, const std::string& where)
@@ -122,7 +97,7 @@ private:
         }
     }
 
-    asio::awaitable<void> publishOne(Json json, std::string where, std::size_t size)
+    asio::awaitable<void> publishOne(Json json, std::string where)
     {
         try
         {
@@ -133,43 +108,25 @@ private:
         {
             refuse(where, error.what());
         }
-        --inFlight_;
-        bytesInFlight_ -= size;
-    }
-
-    asio::awaitable<void> watch(EventStream<Lifecycle> lifecycle, LineReader& lines)
-    {
-        while (const auto happened = co_await lifecycle.next())
-        {
-            const auto* const end = std::get_if<Disconnected>(&*happened);
-            if (!end || isFinishing_) continue;
-            isLost_ = true;
-            report(describeLoss(arguments_.url, end->reason));
-            lines.close();
-        }
     }
 
     void refuse(const std::string& where, const std::string& why)
     {
         ++refused_;
-        report(where + ": " + why);
+        fmt::print(stderr, "strandcast: {}: {}\n", where, why);
     }
 
     asio::io_context& io_;
     WSClient& client_;
     const PubArguments& arguments_;
     asio::steady_timer changed_;
-    std::size_t running_ = 0;   // strands of this object
-    std::size_t inFlight_ = 0;  // publishes without an answer
-    std::size_t bytesInFlight_ = 0;
+    std::size_t inFlight_ = 0;
     std::size_t refused_ = 0;
-    bool isLost_ = false;
-    bool isFinishing_ = false;
 };
 
-asio::awaitable<void> publishLines(LineReader& lines, Pipeline& pipeline)
+asio::awaitable<void> publishLines(asio::io_context& io, Pipeline& pipeline)
 {
-    pipeline.watchFor(lines);
+    LineReader lines(io);
     std::uint64_t number = 0;
     while (auto line = co_await lines.next())
     {
@@ -184,26 +141,24 @@ asio::awaitable<int> pub(asio::io_context& io, PubArguments arguments)
     WSClient client(io, {.url = arguments.url, .token = arguments.token});
     co_await client.connect();
     Pipeline pipeline(io, client, arguments);
-    std::optional<LineReader> lines;
     std::exception_ptr failure;
     try
     {
         if (arguments.json == "-")
-            co_await publishLines(lines.emplace(io), pipeline);
+            co_await publishLines(io, pipeline);
         else
             co_await pipeline.publish(arguments.json, arguments.topic);
-        co_await pipeline.drain();
     }
     catch (...)
     {
         failure = std::current_exception();
     }
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    const bool wasCancelled = cancellation.cancelled() != asio::cancellation_type::none;
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await pipeline.finish();
+    const bool wasCancelled = co_await takeCancellation();
+    if (wasCancelled) co_await client.disconnect();  // which answers what is open
+    const auto refused = co_await pipeline.finish();
+    if (!wasCancelled) co_await client.disconnect();
     if (failure && !wasCancelled) std::rethrow_exception(failure);
-    co_return pipeline.isAllPublished() ? 0 : 1;
+    co_return refused == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -218,9 +173,7 @@ void addPub(CLI::App& app, Run& run)
         ->required();
     command->add_option("--token", arguments->token, "The token to authenticate with");
     command->add_flag("--broadcast", arguments->broadcast, "Also to this client itself, were it subscribed");
-    command->footer(
-        "Exit code 1 where something was refused, each with its reason on standard error, or the\n"
-        "connection was lost. A JSON value that begins with a minus is written behind --");
+    command->footer("Exit code 1 where something was refused: each with its reason on standard error.");
     command->callback(
         [arguments, &run]
         {

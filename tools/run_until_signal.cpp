@@ -1,13 +1,14 @@
 #include "run_until_signal.hpp"
 
-#include "report.hpp"
-
 #include <strandcast/error.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
+#include <asio/cancellation_state.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/signal_set.hpp>
+#include <asio/this_coro.hpp>
+#include <fmt/core.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -32,12 +33,12 @@ int conclude(std::exception_ptr failure, int code, bool wasCancelled)
     catch (const strandcast::Error& error)
     {
         if (wasCancelled && error.errc() == strandcast::Errc::cancelled) return 0;
-        report(error.what());
+        fmt::print(stderr, "strandcast: {}\n", error.what());
     }
     catch (const std::exception& error)
     {
         if (wasCancelled) return 0;
-        report(error.what());
+        fmt::print(stderr, "strandcast: {}\n", error.what());
     }
     return 1;
 }
@@ -69,6 +70,14 @@ int runUntilSignal(const std::function<asio::awaitable<int>(asio::io_context&)>&
                                                 }));
     io.run();
     return code;
+}
+
+asio::awaitable<bool> takeCancellation()
+{
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() == asio::cancellation_type::none) co_return false;
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    co_return true;
 }
 
 }  // namespace tool

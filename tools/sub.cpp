@@ -1,18 +1,14 @@
 #include "commands.hpp"
-#include "disconnection.hpp"
-#include "line_writer.hpp"
-#include "report.hpp"
 #include "run_until_signal.hpp"
 
+#include <strandcast/error.hpp>
 #include <strandcast/message_serializer.hpp>
 #include <strandcast/ws_client.hpp>
 
-#include <asio/cancellation_state.hpp>
-#include <asio/this_coro.hpp>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <exception>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,7 +38,7 @@ std::string lineOf(const EventMessage& event, bool json)
     if (json)
         line = MessageSerializer().serialize(event);
     else
-        line = fmt::format("{}{} {}", printable(event.topic),
+        line = fmt::format("{}{} {}", event.topic,
                            event.sequenceNumber ? fmt::format(" #{}", *event.sequenceNumber) : std::string(),
                            event.data ? event.data->text() : std::string());
     // Within JSON a line end is white space alone; in a string it is escaped.
@@ -51,63 +47,52 @@ std::string lineOf(const EventMessage& event, bool json)
     return line += '\n';
 }
 
-void reportDropped(const Gap& gap)
+/// False where nobody reads any more.
+bool print(const std::string& line)
 {
-    report(fmt::format("{} events were dropped: this reader is too slow",
-                       gap.missed ? std::to_string(*gap.missed) : std::string("some")));
-}
-
-/// After the gap that a lost connection leaves; the reason has come before it.
-void reportLoss(EventStream<Lifecycle>& lifecycle, const std::string& url)
-{
-    while (const auto happened = lifecycle.tryNext())
-        if (const auto* const end = std::get_if<Disconnected>(&*happened))
-            return report(describeLoss(url, end->reason));
+    return std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0;
 }
 
 /// Prints until nobody reads, the connection is lost, or Ctrl-C.
-asio::awaitable<int> printEvents(LineWriter& output, EventStream<Delivery> events,
-                                 EventStream<Lifecycle>& lifecycle, const SubArguments& arguments)
+asio::awaitable<int> printEvents(EventStream<Delivery> events, const SubArguments& arguments)
 {
     while (const auto delivery = co_await events.next())
     {
         if (const auto* const event = std::get_if<EventMessage>(&*delivery))
         {
-            if (!co_await output.write(lineOf(*event, arguments.json))) co_return 0;
+            if (!print(lineOf(*event, arguments.json))) co_return 0;
             continue;
         }
         const auto* const gap = std::get_if<Gap>(&*delivery);
-        if (gap && gap->reason == Gap::Reason::disconnected)
+        if (!gap) continue;
+        if (gap->reason == Gap::Reason::disconnected)
         {
-            reportLoss(lifecycle, arguments.url);
+            fmt::print(stderr, "strandcast: the connection to {} is lost\n", arguments.url);
             co_return 1;
         }
-        if (gap) reportDropped(*gap);
+        fmt::print(stderr, "strandcast: {} events were dropped: this reader is too slow\n",
+                   gap->missed ? std::to_string(*gap->missed) : std::string("some"));
     }
     co_return 0;
 }
 
 asio::awaitable<int> sub(asio::io_context& io, SubArguments arguments)
 {
-    LineWriter output(io);
     WSClient client(io, {.url = arguments.url, .token = arguments.token});
-    auto lifecycle = client.lifecycle();
     co_await client.connect();
     int code = 0;
-    std::exception_ptr failure;
     try
     {
         auto events = co_await client.subscribe(arguments.patterns);
-        report("subscribed");
-        code = co_await printEvents(output, std::move(events), lifecycle, arguments);
+        fmt::print(stderr, "strandcast: subscribed\n");
+        code = co_await printEvents(std::move(events), arguments);
     }
-    catch (...)
+    catch (const Error& error)
     {
-        failure = std::current_exception();
+        if (error.errc() != Errc::cancelled) throw;
     }
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    static_cast<void>(co_await takeCancellation());
     co_await client.disconnect();
-    if (failure) std::rethrow_exception(failure);
     co_return code;
 }
 
@@ -122,9 +107,7 @@ void addSub(CLI::App& app, Run& run)
         ->required();
     command->add_option("--token", arguments->token, "The token to authenticate with");
     command->add_flag("--json", arguments->json, "Print each event as it came from the wire");
-    command->footer(
-        "Prints 'strandcast: subscribed' to standard error when events can come. Exit code 1 where\n"
-        "the connection is lost.");
+    command->footer("Prints 'strandcast: subscribed' to standard error when events can come.");
     command->callback(
         [arguments, &run]
         {
