@@ -44,6 +44,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto reportInterval = 500ms;
 constexpr auto drawInterval = 250ms;
 constexpr auto lastEventsWithin = 5s;  // after the last was sent
+constexpr auto sampleTime = 250ms;     // of who is busy
 constexpr std::size_t processAgents = 6;
 
 /// What all parts of the demo share, on the one thread that runs it.
@@ -196,7 +197,9 @@ Measure measureProcess(const host::Process& first)
         const auto found = host::process(before.pid);
         if (!found) return std::nullopt;
         const double seconds = std::chrono::duration<double>(now - at).count();
-        const double used = static_cast<double>(found->cpuTicks - before.cpuTicks) / host::ticksPerSecond();
+        const double used =
+            static_cast<double>(found->cpuTicks - std::min(found->cpuTicks, before.cpuTicks)) /
+            host::ticksPerSecond();
         const double memory = 100 * static_cast<double>(found->residentBytes) / host::memoryTotalBytes();
         before = *found;
         at = now;
@@ -207,11 +210,11 @@ Measure measureProcess(const host::Process& first)
     };
 }
 
-void startAgents(Demo& demo)
+void startAgents(Demo& demo, const std::map<int, host::Process>& before)
 {
     start(demo, agent(demo, "load", measureLoad()));
     start(demo, agent(demo, "memory", measureMemory()));
-    for (const auto& process : host::busiestProcesses(processAgents))
+    for (const auto& process : host::busiestProcesses(before, processAgents))
         start(demo, agent(demo, fmt::format("{}-{}", process.name, process.pid), measureProcess(process)));
 }
 
@@ -252,7 +255,8 @@ asio::awaitable<int> runDemo(asio::io_context& io, std::chrono::milliseconds dur
     strandcast::WSClient watcher(io, {.url = demo.url});
     co_await watcher.connect();
     start(demo, watch(demo, table, co_await watcher.subscribe("agent.*.health")));
-    startAgents(demo);
+    const auto before = host::processes();
+    if (co_await sleep(demo, sampleTime)) startAgents(demo, before);
     start(demo, draw(demo, table, Clock::now() + duration));
 
     while (demo.running > 1) co_await waitForChange(demo, Clock::time_point::max());  // all but the watcher

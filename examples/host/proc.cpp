@@ -5,15 +5,20 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
+#include <utility>
 
 namespace host
 {
 
 namespace
 {
+
+constexpr auto npos = std::string_view::npos;
 
 /// The value of a line such as "MemTotal:  24593412 kB".
 double memoryField(const std::string& name)
@@ -24,12 +29,14 @@ double memoryField(const std::string& name)
     return 0;
 }
 
-/// A segment of a topic: nothing that would end it or be a wildcard.
+/// A segment of a topic: nothing that would end it or be a wildcard, and ASCII alone, since a process may
+/// take any bytes for its name.
 std::string topicName(std::string name)
 {
     std::replace_if(
         name.begin(), name.end(), [](char character)
-        { return std::string_view("./*#$ ").find(character) != std::string_view::npos; }, '-');
+        { return character <= ' ' || character > '~' || std::string_view("./*#$").find(character) != npos; },
+        '-');
     return name;
 }
 
@@ -98,20 +105,35 @@ std::optional<Process> process(int pid)
     return found;
 }
 
-std::vector<Process> busiestProcesses(std::size_t count)
+std::map<int, Process> processes()
+{
+    std::map<int, Process> found;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry("/proc", error), end; !error && entry != end;
+         entry.increment(error))
+    {
+        const auto name = entry->path().filename().string();
+        int pid = 0;
+        const auto [last, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (wrong != std::errc() || last != name.data() + name.size()) continue;
+        if (auto one = process(pid)) found.emplace(pid, std::move(*one));
+    }
+    return found;
+}
+
+std::vector<Process> busiestProcesses(const std::map<int, Process>& before, std::size_t count)
 {
     std::vector<Process> found;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc", error))
+    for (auto& [pid, one] : processes())
+        if (one.residentBytes > 0 && pid != ::getpid())
+            found.push_back(one);  // threads of the kernel have no memory
+    const auto recent = [&](const Process& one)
     {
-        const auto name = entry.path().filename().string();
-        int pid = 0;
-        const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
-        if (wrong != std::errc() || end != name.data() + name.size() || pid == ::getpid()) continue;
-        if (auto one = process(pid)) found.push_back(std::move(*one));
-    }
-    std::sort(found.begin(), found.end(),
-              [](const Process& one, const Process& other) { return one.cpuTicks > other.cpuTicks; });
+        const auto then = before.find(one.pid);
+        return then == before.end() ? 0 : one.cpuTicks - std::min(one.cpuTicks, then->second.cpuTicks);
+    };
+    std::sort(found.begin(), found.end(), [&](const Process& one, const Process& other)
+              { return std::tuple(recent(one), one.cpuTicks) > std::tuple(recent(other), other.cpuTicks); });
     found.resize(std::min(found.size(), count > 0 ? count - 1 : 0));
     if (auto self = process(::getpid())) found.push_back(std::move(*self));
     return found;

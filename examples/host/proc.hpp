@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,7 +9,7 @@
 namespace host
 {
 
-/// Reads this machine from /proc.
+// Reads this machine from /proc.
 
 struct Process
 {
@@ -29,7 +30,10 @@ struct Process
 /// Nothing where it has ended.
 [[nodiscard]] std::optional<Process> process(int pid);
 
-/// Those that have used most of the processor so far, this one among them.
-[[nodiscard]] std::vector<Process> busiestProcesses(std::size_t count);
+/// All, by their numbers.
+[[nodiscard]] std::map<int, Process> processes();
+
+/// Those that have used most of the processor since `before`, this one among them.
+[[nodiscard]] std::vector<Process> busiestProcesses(const std::map<int, Process>& before, std::size_t count);
 
 }  // namespace host
