@@ -4,12 +4,14 @@
     websockets_client.py URL TOKEN
 """
 import asyncio
+import inspect
 import json
 import sys
 import time
 import traceback
 
 import websockets
+from websockets.exceptions import ConnectionClosed
 
 url, token = sys.argv[1:3]
 last_id = 0
@@ -73,7 +75,7 @@ class Peer:
         try:
             while True:
                 await self.socket.recv()
-        except websockets.exceptions.ConnectionClosed as closed:
+        except ConnectionClosed as closed:
             return closed.rcvd.code, closed.rcvd.reason
 
     async def close(self):
@@ -180,7 +182,7 @@ async def bad_input_is_refused_and_others_are_served():
 
 
 async def main():
-    cases = [case for name, case in globals().items() if asyncio.iscoroutinefunction(case) and name != "main"]
+    cases = [case for name, case in globals().items() if inspect.iscoroutinefunction(case) and name != "main"]
     passed = failed = 0
     for case in cases:
         name = case.__name__.replace("_", " ")
