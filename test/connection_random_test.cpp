@@ -183,7 +183,7 @@ namespace
 Strand<> serveOwning(std::shared_ptr<Shard> shard, const ConnectionOptions& options, Heard& heard,
                      std::unique_ptr<Transport> transport)
 {
-    Connection connection(*shard, std::move(transport), options, heard);
+    PeerConnection connection(*shard, std::move(transport), options, heard);
     heard.whenText = [&](std::string_view text)
     {
         connection.send(text);

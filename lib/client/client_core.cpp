@@ -160,7 +160,7 @@ Strand<> ClientCore::open(std::shared_ptr<ClientCore> core)
 
 Strand<> ClientCore::serve(std::shared_ptr<ClientCore> core, OpenedWebSocket opened)
 {
-    Connection connection(*core->shard_, std::move(opened.transport), core->connectionOptions_, *core);
+    PeerConnection connection(*core->shard_, std::move(opened.transport), core->connectionOptions_, *core);
     core->connection_ = &connection;
     core->negotiated_ = false;
     core->authId_.clear();

@@ -5,7 +5,7 @@
 #include "client/pending_replies.hpp"
 #include "client/send_line.hpp"
 #include "client/url.hpp"
-#include "connection/connection.hpp"
+#include "connection/peer_connection.hpp"
 #include "connection/shard.hpp"
 #include "coro/signal.hpp"
 #include "coro/task_group.hpp"
@@ -111,7 +111,7 @@ private:
     EventSinks sinks_;
     PendingReplies pending_;
     std::map<std::string, std::size_t> subscriptions_;  // by how many subscribe() calls each is wanted
-    Connection* connection_ = nullptr;                  // lives in the frame of serve()
+    PeerConnection* connection_ = nullptr;              // lives in the frame of serve()
     std::string authId_;                                // of the `auth` that waits for its answer
     std::exception_ptr connectFailure_;
     CloseReason lastReason_;

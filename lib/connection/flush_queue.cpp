@@ -1,6 +1,6 @@
 #include "connection/flush_queue.hpp"
 
-#include "connection/connection.hpp"
+#include "connection/peer_connection.hpp"
 
 #include <asio/post.hpp>
 
@@ -17,7 +17,7 @@ FlushQueue::~FlushQueue()
     turn_->closed = true;
 }
 
-void FlushQueue::push(Connection& connection)
+void FlushQueue::push(PeerConnection& connection)
 {
     turn_->waiting.push_back(&connection);
     if (std::exchange(turn_->posted, true)) return;
@@ -25,11 +25,11 @@ void FlushQueue::push(Connection& connection)
     asio::post(executor_, [turn = turn_] { turn->run(); });
 }
 
-void FlushQueue::erase(const Connection& connection) noexcept
+void FlushQueue::erase(const PeerConnection& connection) noexcept
 {
     std::erase(turn_->waiting, &connection);
-    std::replace(turn_->flushing.begin(), turn_->flushing.end(), const_cast<Connection*>(&connection),
-                 static_cast<Connection*>(nullptr));
+    std::replace(turn_->flushing.begin(), turn_->flushing.end(), const_cast<PeerConnection*>(&connection),
+                 static_cast<PeerConnection*>(nullptr));
 }
 
 void FlushQueue::Turn::run()
@@ -38,7 +38,7 @@ void FlushQueue::Turn::run()
     if (closed) return;
     std::swap(waiting, flushing);
     for (std::size_t index = 0; index < flushing.size(); ++index)
-        if (Connection* connection = flushing[index]) connection->flush();
+        if (PeerConnection* connection = flushing[index]) connection->flush();
     flushing.clear();
 }
 

@@ -8,7 +8,7 @@
 namespace strandcast
 {
 
-class Connection;
+class PeerConnection;
 
 /// The connections of a shard that have something to send. They are flushed once per turn of the loop, so
 /// that all that a turn queues for one socket leaves in one system call.
@@ -21,17 +21,17 @@ public:
     ~FlushQueue();
 
     /// `connection` is flushed before the shard waits again. It is not in the queue yet.
-    void push(Connection& connection);
+    void push(PeerConnection& connection);
 
     /// Forgets a connection that goes.
-    void erase(const Connection& connection) noexcept;
+    void erase(const PeerConnection& connection) noexcept;
 
 private:
     // Outlived by what was posted, which then finds it closed.
     struct Turn
     {
-        std::vector<Connection*> waiting;
-        std::vector<Connection*> flushing;
+        std::vector<PeerConnection*> waiting;
+        std::vector<PeerConnection*> flushing;
         bool posted = false;
         bool closed = false;
 

@@ -1,6 +1,6 @@
 #include "connection/shard.hpp"
 
-#include "connection/connection.hpp"
+#include "connection/peer_connection.hpp"
 
 namespace strandcast
 {
@@ -16,7 +16,7 @@ Shard::Shard(ShardExecutor executor, Clock& clock, Random& random)
 {
 }
 
-std::size_t Shard::add(Connection& connection, Clock::duration interval)
+std::size_t Shard::add(PeerConnection& connection, Clock::duration interval)
 {
     connections_.push_back(&connection);
     if (connections_.size() == 1 || interval < sweepInterval_)

@@ -17,7 +17,7 @@
 namespace strandcast
 {
 
-class Connection;
+class PeerConnection;
 
 /// What the connections of one thread share: its executor, the seams of time and chance, the one buffer that
 /// all are read into, the queue of those to be flushed, and one sweep over their deadlines. Used on its
@@ -43,7 +43,7 @@ public:
 
     /// The connection is swept from now on, about every `interval` or more often. Gives its place, for
     /// remove().
-    [[nodiscard]] std::size_t add(Connection& connection, Clock::duration interval);
+    [[nodiscard]] std::size_t add(PeerConnection& connection, Clock::duration interval);
     void remove(std::size_t place) noexcept;
 
     /// Lets every connection look at its deadlines, in turns, as long as it is not cancelled. The owner of a
@@ -59,7 +59,7 @@ private:
     std::unique_ptr<std::byte[]> readBuffer_;
     FlushQueue flushQueue_;
     TaskGroup tasks_;
-    std::vector<Connection*> connections_;
+    std::vector<PeerConnection*> connections_;
     Clock::duration sweepInterval_ = Clock::duration::max();
     Signal swept_;
 };

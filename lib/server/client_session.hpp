@@ -1,6 +1,6 @@
 #pragma once
 
-#include "connection/connection.hpp"
+#include "connection/peer_connection.hpp"
 #include "connection/rate_limit.hpp"
 #include "coro/task_group.hpp"
 #include "server/request_handler.hpp"
@@ -85,7 +85,7 @@ private:
                                                std::shared_ptr<const Authenticate> hook, AuthMessage message);
 
     ServerCore& server_;
-    Connection connection_;
+    PeerConnection connection_;
     std::string id_;
     std::uint64_t number_;
     std::uint64_t publisher_ = 0;

@@ -133,7 +133,7 @@ Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::uniq
     {
         void onText(std::string_view) override {}
     } deaf;
-    Connection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
+    PeerConnection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
     connection.close({CloseCode::policyViolation, "Max connections reached"});
     co_await connection.run(std::move(received));
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "connection/connection.hpp"
+#include "connection/peer_connection.hpp"
 #include "connection/shard.hpp"
 #include "coro/task_group.hpp"
 #include "server/handshake_deadlines.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "connection/connection.hpp"
+#include "connection/peer_connection.hpp"
 #include "connection/shard.hpp"
 #include "coro/sleep.hpp"
 #include "coro/task_group.hpp"
@@ -100,7 +100,7 @@ struct ConnectionBench
     strandcast::ConnectionOptions options;
     Heard heard;
     StreamEnd peer;
-    std::unique_ptr<strandcast::Connection> connection;
+    std::unique_ptr<strandcast::PeerConnection> connection;
     std::optional<strandcast::CloseReason> reason;  ///< once it is over
     strandcast::TaskGroup sweeping;
     strandcast::TaskGroup serving;
@@ -115,7 +115,8 @@ struct ConnectionBench
     {
         auto ends = strandcast::makeMemoryTransports(executor, ours, theirs);
         peer.transport = std::move(ends.second);
-        connection = std::make_unique<strandcast::Connection>(*shard, std::move(ends.first), options, heard);
+        connection =
+            std::make_unique<strandcast::PeerConnection>(*shard, std::move(ends.first), options, heard);
         sweeping.spawn(strandcast::Shard::sweep(shard));
     }
 

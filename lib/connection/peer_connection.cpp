@@ -1,4 +1,4 @@
-#include "connection/connection.hpp"
+#include "connection/peer_connection.hpp"
 
 #include "coro/sleep.hpp"
 
@@ -42,8 +42,8 @@ Clock::duration sweepInterval(const ConnectionOptions& options)
 
 }  // namespace
 
-Connection::Connection(Shard& shard, std::unique_ptr<Transport> transport, const ConnectionOptions& options,
-                       ConnectionHandler& handler)
+PeerConnection::PeerConnection(Shard& shard, std::unique_ptr<Transport> transport,
+                               const ConnectionOptions& options, ConnectionHandler& handler)
     : shard_(shard),
       transport_(std::move(transport)),
       options_(options),
@@ -54,13 +54,13 @@ Connection::Connection(Shard& shard, std::unique_ptr<Transport> transport, const
 {
 }
 
-Connection::~Connection()
+PeerConnection::~PeerConnection()
 {
     shard_.remove(place_);
     if (dirty_) shard_.flushQueue().erase(*this);
 }
 
-Strand<CloseReason> Connection::run(std::string received)
+Strand<CloseReason> PeerConnection::run(std::string received)
 {
     std::exception_ptr failure;
     try
@@ -86,7 +86,7 @@ Strand<CloseReason> Connection::run(std::string received)
     co_return reason_ ? std::move(*reason_) : CloseReason{CloseCode::abnormal, {}};
 }
 
-Strand<> Connection::readAll()
+Strand<> PeerConnection::readAll()
 {
     while (state_ != State::over)
     {
@@ -101,7 +101,7 @@ Strand<> Connection::readAll()
     }
 }
 
-Connection::Turn Connection::readTurn()
+PeerConnection::Turn PeerConnection::readTurn()
 {
     for (int reads = 0; reads < maxReadsPerTurn; ++reads)
     {
@@ -124,7 +124,7 @@ Connection::Turn Connection::readTurn()
     return Turn::more;
 }
 
-void Connection::received(std::span<std::byte> bytes)
+void PeerConnection::received(std::span<std::byte> bytes)
 {
     heard_ = shard_.clock().now();
     pinged_ = false;
@@ -139,7 +139,7 @@ void Connection::received(std::span<std::byte> bytes)
     takeOutput();
 }
 
-void Connection::handleEvents()
+void PeerConnection::handleEvents()
 {
     while (state_ != State::over && !isPaused())
     {
@@ -160,7 +160,7 @@ void Connection::handleEvents()
     }
 }
 
-void Connection::handle(const ProtocolEvent& event)
+void PeerConnection::handle(const ProtocolEvent& event)
 {
     std::visit(
         Overloaded{
@@ -180,7 +180,7 @@ void Connection::handle(const ProtocolEvent& event)
         event);
 }
 
-void Connection::peerClosed(CloseReason reason)
+void PeerConnection::peerClosed(CloseReason reason)
 {
     if (!reason_) reason_ = std::make_unique<CloseReason>(std::move(reason));
     dropEvents();  // who sent a Close takes no more (RFC 6455, section 5.5.1)
@@ -190,7 +190,7 @@ void Connection::peerClosed(CloseReason reason)
     wantFlush();
 }
 
-void Connection::failed(CloseReason reason)
+void PeerConnection::failed(CloseReason reason)
 {
     if (!reason_) reason_ = std::make_unique<CloseReason>(std::move(reason));
     dropEvents();
@@ -200,24 +200,24 @@ void Connection::failed(CloseReason reason)
     wantFlush();
 }
 
-void Connection::lost()
+void PeerConnection::lost()
 {
     if (!reason_)
         reason_ = std::make_unique<CloseReason>(CloseReason{CloseCode::abnormal, "Connection lost"});
     abandon();
 }
 
-void Connection::send(std::string_view text)
+void PeerConnection::send(std::string_view text)
 {
     append(Opcode::text, std::as_bytes(std::span(text)));
 }
 
-void Connection::sendBinary(std::span<const std::byte> bytes)
+void PeerConnection::sendBinary(std::span<const std::byte> bytes)
 {
     append(Opcode::binary, bytes);
 }
 
-void Connection::append(Opcode opcode, std::span<const std::byte> payload)
+void PeerConnection::append(Opcode opcode, std::span<const std::byte> payload)
 {
     if (state_ != State::open) return;
     FrameHeader header{.fin = true, .opcode = opcode, .payloadSize = payload.size()};
@@ -232,7 +232,7 @@ void Connection::append(Opcode opcode, std::span<const std::byte> payload)
     wantFlush();
 }
 
-void Connection::sendEvent(const SharedFrame& frame)
+void PeerConnection::sendEvent(const SharedFrame& frame)
 {
     if (state_ != State::open) return handler_.onEventDropped(frame.topic());
     const auto size = frame.bytes().size();
@@ -248,14 +248,14 @@ void Connection::sendEvent(const SharedFrame& frame)
     wantFlush();
 }
 
-void Connection::ping()
+void PeerConnection::ping()
 {
     if (state_ != State::open) return;
     protocol_.ping({});
     takeOutput();
 }
 
-void Connection::close(CloseReason reason)
+void PeerConnection::close(CloseReason reason)
 {
     if (state_ != State::open) return;
     reason_ = std::make_unique<CloseReason>(std::move(reason));
@@ -265,14 +265,14 @@ void Connection::close(CloseReason reason)
     wake();
 }
 
-void Connection::closeWithoutEvents(CloseReason reason)
+void PeerConnection::closeWithoutEvents(CloseReason reason)
 {
     if (state_ != State::open) return;
     dropEvents();
     close(std::move(reason));
 }
 
-void Connection::abandon()
+void PeerConnection::abandon()
 {
     if (state_ == State::over) return;
     state_ = State::over;
@@ -280,7 +280,7 @@ void Connection::abandon()
     wake();
 }
 
-void Connection::resumeReading()
+void PeerConnection::resumeReading()
 {
     --pauses_;
     // The peer was not read meanwhile, so its silence says nothing.
@@ -288,25 +288,25 @@ void Connection::resumeReading()
     if (!isPaused()) wake();
 }
 
-bool Connection::isPaused() const noexcept
+bool PeerConnection::isPaused() const noexcept
 {
     return state_ == State::open && (pauses_ > 0 || answersWait());
 }
 
-void Connection::takeOutput()
+void PeerConnection::takeOutput()
 {
     if (!protocol_.hasOutput()) return;
     outbox_.answers() += protocol_.takeOutput();
     wantFlush();
 }
 
-void Connection::wantFlush()
+void PeerConnection::wantFlush()
 {
     if (writing_ || state_ == State::over || std::exchange(dirty_, true)) return;
     shard_.flushQueue().push(*this);
 }
 
-void Connection::flush()
+void PeerConnection::flush()
 {
     dirty_ = false;
     if (writing_ || state_ == State::over) return;
@@ -321,7 +321,7 @@ void Connection::flush()
     }
 }
 
-Strand<> Connection::writeRest()
+Strand<> PeerConnection::writeRest()
 {
     // No destructor of this frame touches the connection: where the io_context goes first, either frame may.
     try
@@ -344,7 +344,7 @@ Strand<> Connection::writeRest()
     wake();
 }
 
-Connection::Flushed Connection::writeAll()
+PeerConnection::Flushed PeerConnection::writeAll()
 {
     std::array<Outbox::Piece, maxPiecesPerWrite> pieces;
     for (;;)
@@ -372,19 +372,19 @@ Connection::Flushed Connection::writeAll()
     return Flushed::all;
 }
 
-void Connection::queueClose()
+void PeerConnection::queueClose()
 {
     protocol_.close(*reason_);
     outbox_.answers() += protocol_.takeOutput();
     state_ = State::closeSent;
 }
 
-void Connection::dropEvents() noexcept
+void PeerConnection::dropEvents() noexcept
 {
     while (const auto dropped = outbox_.takeOldestEvent()) handler_.onEventDropped(dropped.topic());
 }
 
-void Connection::checkDeadlines(Clock::time_point now)
+void PeerConnection::checkDeadlines(Clock::time_point now)
 {
     if (now >= closeDeadline_) return abandon();
     if (now >= deadline_)
@@ -396,7 +396,7 @@ void Connection::checkDeadlines(Clock::time_point now)
     outbox_.releaseIfEmpty();
 }
 
-void Connection::heartbeat(Clock::time_point now)
+void PeerConnection::heartbeat(Clock::time_point now)
 {
     if (pauses_ > 0) return;  // it is this side that does not read
     if (now - heard_ >= 2 * options_.heartbeatInterval)
@@ -411,14 +411,14 @@ void Connection::heartbeat(Clock::time_point now)
     ping();
 }
 
-Strand<> Connection::waitForWake()
+Strand<> PeerConnection::waitForWake()
 {
     wake_ = std::make_unique<Signal>(shard_.executor());
     co_await wake_->wait();
     wake_.reset();
 }
 
-void Connection::wake() noexcept
+void PeerConnection::wake() noexcept
 {
     if (wake_) wake_->notify();
 }

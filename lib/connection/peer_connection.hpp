@@ -21,7 +21,7 @@
 namespace strandcast
 {
 
-class Connection;
+class PeerConnection;
 
 /// What the owner of a connection hears, inline in the reader: it must not throw, and not destroy the
 /// connection.
@@ -31,7 +31,7 @@ public:
     virtual void onText(std::string_view text) = 0;
     /// Never heard where the limits refuse binary messages.
     virtual void onBinary(std::span<const std::byte> bytes) { static_cast<void>(bytes); }
-    /// The deadline of Connection::setDeadline() has passed; there is none any more.
+    /// The deadline of PeerConnection::setDeadline() has passed; there is none any more.
     virtual void onDeadline() {}
     /// Something of what waits for the peer has left.
     virtual void onSent() {}
@@ -61,14 +61,14 @@ struct ConnectionOptions
 ///
 /// The reader lives as long as the connection and holds no buffer; a writer exists only while the socket
 /// refuses bytes. There are two ways to stop: close() asks, abandon() insists.
-class Connection final : public MaskSource
+class PeerConnection final : public MaskSource
 {
 public:
-    Connection(Shard& shard, std::unique_ptr<Transport> transport, const ConnectionOptions& options,
-               ConnectionHandler& handler);
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-    ~Connection();
+    PeerConnection(Shard& shard, std::unique_ptr<Transport> transport, const ConnectionOptions& options,
+                   ConnectionHandler& handler);
+    PeerConnection(const PeerConnection&) = delete;
+    PeerConnection& operator=(const PeerConnection&) = delete;
+    ~PeerConnection();
 
     /// Reads until the connection is over, whatever ends it, and gives why: the peer's reason where it closed
     /// first, ours where we did, 1006 where it was lost. Begins with `received`, which came behind the
