@@ -2,6 +2,7 @@
 
 // All of the library.
 
+#include <strandcast/authenticated.hpp>
 #include <strandcast/broker.hpp>
 #include <strandcast/clock.hpp>
 #include <strandcast/close_reason.hpp>

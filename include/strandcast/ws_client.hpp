@@ -1,5 +1,6 @@
 #pragma once
 
+#include <strandcast/authenticated.hpp>
 #include <strandcast/clock.hpp>
 #include <strandcast/close_reason.hpp>
 #include <strandcast/error.hpp>
@@ -91,10 +92,6 @@ struct Connected
 struct Disconnected
 {
     CloseReason reason;
-};
-/// The server accepted the token, or needs none.
-struct Authenticated
-{
 };
 /// The server answered a ping.
 struct Pong
