@@ -12,6 +12,7 @@
 #include <strandcast/message.hpp>
 #include <strandcast/message_serializer.hpp>
 #include <strandcast/random.hpp>
+#include <strandcast/shard_pool.hpp>
 #include <strandcast/strand.hpp>
 #include <strandcast/topics.hpp>
 #include <strandcast/transport.hpp>

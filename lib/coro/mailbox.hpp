@@ -1,0 +1,81 @@
+#pragma once
+
+#include <strandcast/strand.hpp>
+
+#include <asio/post.hpp>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace strandcast
+{
+
+/// What crosses to a shard from others: all that was put in since the shard's last turn is taken out in one,
+/// in the order in which it was put in.
+template <typename Item>
+class Mailbox
+{
+public:
+    using Take = std::function<void(std::vector<Item>&)>;
+
+    /// `take` gets each batch, on the shard of `executor`.
+    Mailbox(ShardExecutor executor, Take take) : state_(std::make_shared<State>(executor, std::move(take))) {}
+    Mailbox(const Mailbox&) = delete;
+    Mailbox& operator=(const Mailbox&) = delete;
+    ~Mailbox() { close(); }
+
+    /// From any thread. Forgotten once the mailbox is closed.
+    void put(Item item) const
+    {
+        bool first = false;
+        {
+            const std::lock_guard lock(state_->mutex);
+            if (state_->closed) return;
+            state_->waiting.push_back(std::move(item));
+            first = state_->waiting.size() == 1;
+        }
+        if (first) asio::post(state_->executor, [state = state_] { state->deliver(); });
+    }
+
+    /// Nothing is taken out any more. On the shard's thread, or when no thread runs it.
+    void close() const noexcept
+    {
+        std::vector<Item> forgotten;
+        {
+            const std::lock_guard lock(state_->mutex);
+            state_->closed = true;
+            forgotten.swap(state_->waiting);
+        }
+        state_->take = nullptr;
+    }
+
+private:
+    struct State
+    {
+        State(ShardExecutor shard, Take taker) : executor(shard), take(std::move(taker)) {}
+
+        void deliver()
+        {
+            std::vector<Item> batch;
+            {
+                const std::lock_guard lock(mutex);
+                batch.swap(waiting);
+            }
+            // A copy, because it may close the mailbox.
+            if (const auto taker = take) taker(batch);
+        }
+
+        const ShardExecutor executor;
+        Take take;  // used on the shard's thread alone
+        std::mutex mutex;
+        std::vector<Item> waiting;
+        bool closed = false;
+    };
+
+    std::shared_ptr<State> state_;  // shared with what was posted
+};
+
+}  // namespace strandcast
