@@ -411,11 +411,27 @@ TEST_CASE("a message nests as deep as the limit says, itself among the levels")
                           "\"topic\":\"a\",\"data\":" + std::string(depth, '[') + std::string(depth, ']'));
     };
     CHECK(accepted<PublishMessage>(nested(127)).data->text().size() == 254);
-    CHECK(refused(nested(128)).message.starts_with("Not JSON: less nesting was expected"));
+    CHECK(refused(nested(128)).message == "Nested too deep: 128 levels at most");
     CHECK(toString(refused(nested(100'000)).code) == "INVALID_MESSAGE");
     CHECK(std::holds_alternative<Message>(parse(nested(4), {.maxDepth = 5})));
     CHECK(std::holds_alternative<Refusal>(parse(nested(5), {.maxDepth = 5})));
     CHECK(toString(refused(std::string(100'000, '[')).code) == "INVALID_MESSAGE");
+}
+
+TEST_CASE("what is nested too deep is refused with its own id, wherever that stands")
+{
+    const auto deep = [](std::size_t depth)
+    { return R"({"data":)" + std::string(depth, '[') + std::string(depth, ']') + R"(,"id":"late"})"; };
+    CHECK(refused(deep(128)).id == "late");
+    CHECK(refused(deep(4'095)).id == "late");
+    CHECK(refused(deep(4'096)).id.empty());
+    CHECK(refused(deep(4'096)).message == "Nested too deep: 128 levels at most");
+    CHECK(refused(withFields("publish", R"("data":[[[[]]]])"), {.maxDepth = 4}).id == "m-1");
+    CHECK(refused(R"({"data":[[]],"id":7})", {.maxDepth = 2}).id.empty());
+    // Cut off it is no JSON, and so has no id.
+    const auto cut = refused(R"({"id":"a","data":[[[)", {.maxDepth = 2});
+    CHECK(cut.id.empty());
+    CHECK(cut.message.starts_with("Not JSON: "));
 }
 
 TEST_CASE("a message that is cut off anywhere is refused")
@@ -473,4 +489,68 @@ TEST_CASE("what a refusal repeats of a message is short, and whole characters")
     CHECK(refusal.message.ends_with("\xF0\x9F\x98\x80"));
     CHECK(refused(fmt::format(R"({{"id":"a","type":"ping","version":"{}","timestamp":1}})", type))
               .message.size() < 250);
+}
+
+namespace
+{
+
+Parsed parse1_1(std::string_view type, std::string_view fields, std::string_view version = "1.1.0")
+{
+    return parse(fmt::format(R"({{"id":"m-1","type":"{}","version":"{}","timestamp":1700000000000,{}}})",
+                             type, version, fields),
+                 {.newest = ProtocolVersion::v1_1});
+}
+
+std::string whyNot(const Parsed& parsed)
+{
+    const auto* const refusal = std::get_if<Refusal>(&parsed);
+    return refusal ? refusal->message : "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("version 1.1.0 is read once it was negotiated, beside 1.0.0, of which no field changes its meaning")
+{
+    const std::string_view fields = R"("topics":["a"],"last":2)";
+    CHECK(whyNot(parse(withFields("subscribe", R"("topics":["a"],"last":"x")"))) == "accepted");
+    CHECK(whyNot(parse1_1("subscribe", fields)) == "accepted");
+    CHECK(std::get<SubscribeMessage>(std::get<Message>(parse1_1("subscribe", fields))).last == 2);
+    CHECK(std::get<SubscribeMessage>(std::get<Message>(parse1_1("subscribe", fields, "1.0.0"))).last ==
+          std::nullopt);
+    const auto tooNew = parse1_1("subscribe", fields, "1.2.0");
+    CHECK(whyNot(tooNew) == "Version 1.2.0 is not supported; 1.1.0 is");
+    CHECK(whyNot(parse1_1("subscribe", R"("topics":[],"last":-1)")) ==
+          "'last' must be a whole number, not below 0");
+    CHECK(whyNot(parse1_1("subscribe", R"("topics":[],"resume":["0:x"])")) ==
+          "'resume' must be absent: no positions are kept here");
+    CHECK(whyNot(parse1_1("error", R"("code":"C","message":"m","retriable":1)")) ==
+          "'retriable' must be true or false");
+}
+
+TEST_CASE("only the end of a replay is an event without a topic")
+{
+    CHECK(whyNot(parse1_1("event", R"("live":true,"replay":"s")")) == "accepted");
+    CHECK(whyNot(parse1_1("event", R"("live":false,"replay":"s")")) ==
+          "'topic' is missing: a string is expected");
+    CHECK(whyNot(parse1_1("event", R"("replay":"s")")) == "'topic' is missing: a string is expected");
+    CHECK(whyNot(parse1_1("event", R"("live":true)")) == "'topic' is missing: a string is expected");
+    CHECK(whyNot(parse1_1("event", R"("live":true,"replay":"s")", "1.0.0")) ==
+          "'topic' is missing: a string is expected");
+}
+
+TEST_CASE("who selects 1.1.0 has a session of 128 bits in base64url")
+{
+    const auto negotiation = [](std::string_view selected, std::string_view session)
+    {
+        return whyNot(parse(withFields(
+            "version-negotiation",
+            fmt::format(R"("supportedVersions":[],"selectedVersion":"{}"{})", selected, session))));
+    };
+    CHECK(negotiation("1.1.0", R"(,"session":"abcdefghijklmnopqrst-_")") == "accepted");
+    CHECK(negotiation("1.1.0", "") == "'session' is missing: a string is expected");
+    const std::string wrong = "'session' must be 22 characters of base64url";
+    CHECK(negotiation("1.1.0", R"(,"session":"abcdefghijklmnopqrst-")") == wrong);
+    CHECK(negotiation("1.1.0", R"(,"session":"abcdefghijklmnopqrst+/")") == wrong);
+    CHECK(negotiation("1.0.0", R"(,"session":7)") == "accepted");
+    CHECK(negotiation("9.0.0", R"(,"session":7)") == "accepted");
 }

@@ -30,10 +30,10 @@ namespace
 
 const Timestamp at{std::chrono::milliseconds(1'700'000'000'000)};
 
-std::string written(const Message& message)
+std::string written(const Message& message, ProtocolVersion version = ProtocolVersion::v1_0)
 {
     std::string text;
-    appendMessage(text, message);
+    appendMessage(text, message, version);
     return text;
 }
 
@@ -42,6 +42,14 @@ class RandomMessages
 {
 public:
     explicit RandomMessages(std::uint32_t seed) : random_(seed) {}
+
+    /// With what 1.1.0 has added as well.
+    Message nextOf1_1()
+    {
+        auto message = next();
+        std::visit([this](auto& one) { add(one); }, message);
+        return message;
+    }
 
     Message next()
     {
@@ -77,6 +85,36 @@ public:
     }
 
 private:
+    void add(SubscribeMessage& message)
+    {
+        message.last = maybe([&] { return std::uint64_t{random_()}; });
+    }
+
+    void add(EventMessage& message)
+    {
+        message.replay = maybe([&] { return text(); });
+        message.live = random_() % 2 == 0;
+    }
+
+    void add(AckMessage& message)
+    {
+        message.sequenceNumber = maybe([&] { return std::uint64_t{random_()}; });
+        message.clientId = maybe([&] { return text(); });
+        message.dedupWindow = maybe([&] { return std::chrono::milliseconds(random_()); });
+        message.maxMessageSize = maybe([&] { return std::uint64_t{random_()}; });
+    }
+
+    void add(ErrorMessage& message)
+    {
+        message.retriable = maybe([&] { return random_() % 2 == 0; });
+        message.retryAfter = maybe([&] { return std::chrono::milliseconds(random_()); });
+    }
+
+    template <typename Other>
+    void add(Other&)
+    {
+    }
+
     std::string text()
     {
         static constexpr std::string_view pieces[] = {"a",      ".",    "\"",       "\\",
@@ -179,6 +217,69 @@ TEST_CASE("every message is read as it was written")
         types.insert(message.index());
     }
     CHECK(types.size() == 10);
+}
+
+TEST_CASE("under 1.1.0 every message is read as it was written, with what that version has added")
+{
+    RandomMessages messages(1702);
+    for (int round = 0; round < 5'000; ++round)
+    {
+        const auto message = messages.nextOf1_1();
+        const auto text = written(message, ProtocolVersion::v1_1);
+        CAPTURE(text);
+        const auto parsed = parseMessage(text, {.newest = ProtocolVersion::v1_1});
+        REQUIRE(std::holds_alternative<Message>(parsed));
+        REQUIRE((std::get<Message>(parsed) == message));
+        REQUIRE(written(std::get<Message>(parsed), ProtocolVersion::v1_1) == text);
+        const bool isNegotiation = messageType(message) == MessageType::versionNegotiation;
+        CHECK((text.find(R"("version":"1.0.0")") != std::string::npos) == isNegotiation);
+        // Under 1.0.0 it is the message without all that.
+        const auto old = parseMessage(written(message));
+        REQUIRE(std::holds_alternative<Message>(old));
+        REQUIRE(written(std::get<Message>(old)) == written(message));
+    }
+}
+
+TEST_CASE("what 1.1.0 has added stands behind what 1.0.0 has, a replay's mark last")
+{
+    const std::string envelope = R"("version":"1.1.0","timestamp":1700000000000)";
+    const auto text = [](const Message& message) { return written(message, ProtocolVersion::v1_1); };
+    const std::string session(22, 'A');
+    CHECK(text(VersionNegotiationMessage{"i", at, {}, "1.1.0", session}) ==
+          R"({"id":"i","type":"version-negotiation","version":"1.0.0","timestamp":1700000000000,)"
+          R"("supportedVersions":[],"selectedVersion":"1.1.0","session":")" +
+              session + R"("})");
+    CHECK(text(SubscribeMessage{"i", at, {"a"}, {}, 3}) ==
+          R"({"id":"i","type":"subscribe",)" + envelope + R"(,"topics":["a"],"last":3})");
+    CHECK(text(EventMessage{"i", at, "a", Json(1), 7, false, "s"}) ==
+          R"({"id":"i","type":"event",)" + envelope +
+              R"(,"topic":"a","data":1,"sequenceNumber":7,"replay":"s"})");
+    CHECK(text(EventMessage{"i", at, "", {}, {}, true, "s"}) ==
+          R"({"id":"i","type":"event",)" + envelope + R"(,"live":true,"replay":"s"})");
+    CHECK(text(AckMessage{"i", at, "r", true, {}, "c", std::chrono::milliseconds(0), 4096}) ==
+          R"({"id":"i","type":"ack",)" + envelope +
+              R"(,"messageId":"r","success":true,"clientId":"c","dedupWindow":0,"maxMessageSize":4096})");
+    CHECK(text(ErrorMessage{"i", at, "C", "m", {}, "r", true, std::chrono::milliseconds(5)}) ==
+          R"({"id":"i","type":"error",)" + envelope +
+              R"(,"code":"C","message":"m","messageId":"r","retriable":true,"retryAfter":5})");
+
+    std::string out;
+    appendAck(out, "i", at, "r", true, ProtocolVersion::v1_1, 7);
+    CHECK(out == text(AckMessage{"i", at, "r", true, 7}));
+    out.clear();
+    appendError(out, "i", at, "C", "m", "", "r", ProtocolVersion::v1_1, {true, std::chrono::milliseconds(5)});
+    CHECK(out == text(ErrorMessage{"i", at, "C", "m", {}, "r", true, std::chrono::milliseconds(5)}));
+    out.clear();
+    appendEvent(out, "i", at, "a", "1", 7, ProtocolVersion::v1_1, "s");
+    CHECK(out == text(EventMessage{"i", at, "a", Json(1), 7, false, "s"}));
+    out.clear();
+    appendReplayEnd(out, "i", at, "s");
+    CHECK(out == text(EventMessage{"i", at, "", {}, {}, true, "s"}));
+    // Of what 1.1.0 has added nothing is left under 1.0.0.
+    out.clear();
+    appendAck(out, "i", at, "r", true, ProtocolVersion::v1_0, 7);
+    appendError(out, "i", at, "C", "m", "", "r", ProtocolVersion::v1_0, {true, std::chrono::milliseconds(5)});
+    CHECK(out == written(AckMessage{"i", at, "r"}) + written(ErrorMessage{"i", at, "C", "m", {}, "r"}));
 }
 
 TEST_CASE("what is written is JSON to another reader")

@@ -31,7 +31,7 @@ public:
     /// A member of an object in the making.
     using Member = std::pair<boost::json::string_view, boost::json::value_ref>;
 
-    /// Checks `text` against RFC 8259, nested at most 128 deep, and keeps it without the space around it.
+    /// Checks `text` against RFC 8259, nested at most 127 deep, and keeps it without the space around it.
     /// @throws Error with Errc::invalidMessage, saying where and what was expected.
     [[nodiscard]] static Json parse(std::string_view text);
 
@@ -39,7 +39,8 @@ public:
     [[nodiscard]] static Json fromValidText(std::string text) { return Json(Valid(), std::move(text)); }
 
     /// Writes `value` out.
-    /// @throws Error with Errc::invalidArgument where a string or a key in it is not UTF-8.
+    /// @throws Error with Errc::invalidArgument where a string or a key in it is not UTF-8, or where it is
+    /// nested deeper than 127 levels: with its message around it no peer would read it.
     Json(const boost::json::value& value);  // NOLINT(google-explicit-constructor): a value is what users have
 
     /// An object of these members: `Json data = {{"x", 1}, {"list", {1, 2}}};`
@@ -115,6 +116,19 @@ enum class MessageType : std::uint8_t
 /// The protocol version that messages carry unless another was negotiated.
 inline constexpr std::string_view protocolVersion = "1.0.0";
 
+/// The versions of the protocol. What is marked with 1.1.0 below is neither written nor read under 1.0.0.
+enum class ProtocolVersion : std::uint8_t
+{
+    v1_0,  ///< "1.0.0"
+    v1_1,  ///< "1.1.0"
+};
+
+/// The version as it stands on the wire.
+[[nodiscard]] std::string_view toString(ProtocolVersion version) noexcept;
+
+/// The version that stands on the wire as `text`, if it is one.
+[[nodiscard]] std::optional<ProtocolVersion> protocolVersionFrom(std::string_view text) noexcept;
+
 // Each message begins with its `id`, not empty, the sender's own, and its `timestamp`, not 0. `WSClient`
 // fills in both where they are left empty.
 
@@ -124,6 +138,9 @@ struct VersionNegotiationMessage
     Timestamp timestamp = {};
     std::vector<std::string> supportedVersions = {};
     std::optional<std::string> selectedVersion = {};
+    /// Of a client that selects 1.1.0: 128 random bits in base64url, which it keeps over its reconnects. The
+    /// message itself carries version 1.0.0, whatever it selects.
+    std::optional<std::string> session = {};
 
     friend bool operator==(const VersionNegotiationMessage&, const VersionNegotiationMessage&) = default;
 };
@@ -144,6 +161,8 @@ struct SubscribeMessage
     Timestamp timestamp = {};
     std::vector<std::string> topics = {};                   ///< exact topics and patterns, mixed
     std::optional<std::vector<std::string>> patterns = {};  ///< the same, kept apart
+    std::optional<std::uint64_t> last =
+        {};  ///< 1.1.0: so many logged events of each topic first, as a replay
 
     friend bool operator==(const SubscribeMessage&, const SubscribeMessage&) = default;
 };
@@ -172,9 +191,11 @@ struct EventMessage
 {
     std::string id = {};
     Timestamp timestamp = {};
-    std::string topic = {};
+    std::string topic = {};  ///< 1.1.0: empty, and not on the wire, at the end of a replay
     std::optional<Json> data = {};
     std::optional<std::uint64_t> sequenceNumber = {};  ///< of the event in its topic, from 1
+    bool live = false;  ///< 1.1.0: the replay has ended, what matches from here on is live
+    std::optional<std::string> replay = {};  ///< 1.1.0: the id of the `subscribe` that asked for this
 
     friend bool operator==(const EventMessage&, const EventMessage&) = default;
 };
@@ -185,6 +206,11 @@ struct AckMessage
     Timestamp timestamp = {};
     std::string messageId = {};  ///< of the request
     bool success = true;
+    std::optional<std::uint64_t> sequenceNumber = {};  ///< 1.1.0, of a publish: the event's in its topic
+    // 1.1.0, of a version-negotiation:
+    std::optional<std::string> clientId = {};
+    std::optional<std::chrono::milliseconds> dedupWindow = {};  ///< for so long the log knows a publish again
+    std::optional<std::uint64_t> maxMessageSize = {};           ///< in bytes
 
     friend bool operator==(const AckMessage&, const AckMessage&) = default;
 };
@@ -196,7 +222,9 @@ struct ErrorMessage
     std::string code = {};  ///< one of ErrorCode's, or another server's own
     std::string message = {};
     std::optional<Json> details = {};
-    std::optional<std::string> messageId = {};  ///< the request's as well
+    std::optional<std::string> messageId = {};                 ///< the request's as well
+    std::optional<bool> retriable = {};                        ///< 1.1.0: whether the same again may succeed
+    std::optional<std::chrono::milliseconds> retryAfter = {};  ///< 1.1.0: not before
 
     friend bool operator==(const ErrorMessage&, const ErrorMessage&) = default;
 };

@@ -15,7 +15,12 @@ class MessageSerializer
 {
 public:
     /// @param maxDepth how deep the objects and arrays of a text may nest.
-    explicit MessageSerializer(std::size_t maxDepth = 128) : maxDepth_(maxDepth) {}
+    /// @param version what is written; it and what is older is read.
+    explicit MessageSerializer(std::size_t maxDepth = 128, ProtocolVersion version = ProtocolVersion::v1_0)
+        : maxDepth_(maxDepth),
+          version_(version)
+    {
+    }
 
     [[nodiscard]] std::string serialize(const Message& message) const;
 
@@ -24,6 +29,7 @@ public:
 
 private:
     std::size_t maxDepth_;
+    ProtocolVersion version_;
 };
 
 /// Whether a text is a message.

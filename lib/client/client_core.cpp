@@ -299,7 +299,7 @@ void ClientCore::report(Errc code, std::string text)
 
 void ClientCore::onText(std::string_view text)
 {
-    auto parsed = parseMessage(text);
+    auto parsed = parseMessage(text, {.maxDepth = deepestNesting});
     if (const auto* const refused = std::get_if<Refusal>(&parsed))
         return report(Errc::invalidMessage,
                       "the server sent no message of this protocol: " + refused->message);

@@ -16,12 +16,14 @@ namespace
 class Writer
 {
 public:
-    Writer(std::string& out, MessageType type, std::string_view id, Timestamp timestamp) : out_(out)
+    Writer(std::string& out, MessageType type, std::string_view id, Timestamp timestamp,
+           ProtocolVersion version)
+        : out_(out)
     {
         out_ += "{\"id\":";
         appendJsonString(out_, id);
         fmt::format_to(std::back_inserter(out_), R"(,"type":"{}","version":"{}","timestamp":{})",
-                       toString(type), protocolVersion, timestamp.time_since_epoch().count());
+                       toString(type), toString(version), timestamp.time_since_epoch().count());
     }
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -76,102 +78,155 @@ private:
     std::string& out_;
 };
 
-void append(std::string& out, const VersionNegotiationMessage& message)
+/// Appends the messages of one version.
+class Appender
 {
-    Writer writer(out, MessageType::versionNegotiation, message.id, message.timestamp);
-    writer.strings("supportedVersions", message.supportedVersions);
-    if (message.selectedVersion) writer.string("selectedVersion", *message.selectedVersion);
-}
+public:
+    Appender(std::string& out, ProtocolVersion version) : out_(out), version_(version) {}
 
-void append(std::string& out, const AuthMessage& message)
-{
-    Writer writer(out, MessageType::auth, message.id, message.timestamp);
-    writer.string("token", message.token);
-    if (message.metadata) writer.json("metadata", message.metadata->text());
-}
+    void operator()(const VersionNegotiationMessage& message) const
+    {
+        // It comes before whatever it negotiates.
+        Writer writer(out_, MessageType::versionNegotiation, message.id, message.timestamp,
+                      ProtocolVersion::v1_0);
+        writer.strings("supportedVersions", message.supportedVersions);
+        if (message.selectedVersion) writer.string("selectedVersion", *message.selectedVersion);
+        if (message.session) writer.string("session", *message.session);
+    }
 
-void append(std::string& out, const SubscribeMessage& message)
-{
-    Writer writer(out, MessageType::subscribe, message.id, message.timestamp);
-    writer.strings("topics", message.topics);
-    if (message.patterns) writer.strings("patterns", *message.patterns);
-}
+    void operator()(const AuthMessage& message) const
+    {
+        auto writer = begin(MessageType::auth, message);
+        writer.string("token", message.token);
+        if (message.metadata) writer.json("metadata", message.metadata->text());
+    }
 
-void append(std::string& out, const UnsubscribeMessage& message)
-{
-    Writer(out, MessageType::unsubscribe, message.id, message.timestamp).strings("topics", message.topics);
-}
+    void operator()(const SubscribeMessage& message) const
+    {
+        auto writer = begin(MessageType::subscribe, message);
+        writer.strings("topics", message.topics);
+        if (message.patterns) writer.strings("patterns", *message.patterns);
+        if (isNew() && message.last) writer.number("last", *message.last);
+    }
 
-void append(std::string& out, const PublishMessage& message)
-{
-    Writer writer(out, MessageType::publish, message.id, message.timestamp);
-    writer.string("topic", message.topic);
-    if (message.data) writer.json("data", message.data->text());
-    if (message.broadcast) writer.boolean("broadcast", true);
-}
+    void operator()(const UnsubscribeMessage& message) const
+    {
+        begin(MessageType::unsubscribe, message).strings("topics", message.topics);
+    }
 
-void append(std::string& out, const EventMessage& message)
-{
-    appendEvent(out, message.id, message.timestamp, message.topic,
-                message.data ? std::optional<std::string_view>(message.data->text()) : std::nullopt,
-                message.sequenceNumber);
-}
+    void operator()(const PublishMessage& message) const
+    {
+        auto writer = begin(MessageType::publish, message);
+        writer.string("topic", message.topic);
+        if (message.data) writer.json("data", message.data->text());
+        if (message.broadcast) writer.boolean("broadcast", true);
+    }
 
-void append(std::string& out, const AckMessage& message)
-{
-    appendAck(out, message.id, message.timestamp, message.messageId, message.success);
-}
+    void operator()(const EventMessage& message) const
+    {
+        auto writer = begin(MessageType::event, message);
+        const bool endsReplay = isNew() && message.live && message.replay && message.topic.empty();
+        if (!endsReplay) writer.string("topic", message.topic);
+        if (message.data) writer.json("data", message.data->text());
+        if (message.sequenceNumber) writer.number("sequenceNumber", *message.sequenceNumber);
+        if (isNew() && message.live) writer.boolean("live", true);
+        if (isNew() && message.replay) writer.string("replay", *message.replay);
+    }
 
-void append(std::string& out, const ErrorMessage& message)
-{
-    appendError(out, message.id, message.timestamp, message.code, message.message,
-                message.details ? std::string_view(message.details->text()) : std::string_view(),
-                message.messageId.value_or(""));
-}
+    void operator()(const AckMessage& message) const
+    {
+        auto writer = begin(MessageType::ack, message);
+        writer.string("messageId", message.messageId).boolean("success", message.success);
+        if (!isNew()) return;
+        if (message.sequenceNumber) writer.number("sequenceNumber", *message.sequenceNumber);
+        if (message.clientId) writer.string("clientId", *message.clientId);
+        if (message.dedupWindow) writer.number("dedupWindow", message.dedupWindow->count());
+        if (message.maxMessageSize) writer.number("maxMessageSize", *message.maxMessageSize);
+    }
 
-void append(std::string& out, const PingMessage& message)
-{
-    Writer(out, MessageType::ping, message.id, message.timestamp);
-}
+    void operator()(const ErrorMessage& message) const
+    {
+        auto writer = begin(MessageType::error, message);
+        writer.string("code", message.code).string("message", message.message);
+        if (message.details) writer.json("details", message.details->text());
+        if (message.messageId) writer.string("messageId", *message.messageId);
+        if (!isNew()) return;
+        if (message.retriable) writer.boolean("retriable", *message.retriable);
+        if (message.retryAfter) writer.number("retryAfter", message.retryAfter->count());
+    }
 
-void append(std::string& out, const PongMessage& message)
-{
-    appendPong(out, message.id, message.timestamp, message.latency);
-}
+    void operator()(const PingMessage& message) const
+    {
+        static_cast<void>(begin(MessageType::ping, message));
+    }
+
+    void operator()(const PongMessage& message) const
+    {
+        appendPong(out_, message.id, message.timestamp, message.latency, version_);
+    }
+
+private:
+    [[nodiscard]] bool isNew() const noexcept { return version_ == ProtocolVersion::v1_1; }
+
+    template <typename One>
+    [[nodiscard]] Writer begin(MessageType type, const One& message) const
+    {
+        return Writer(out_, type, message.id, message.timestamp, version_);
+    }
+
+    std::string& out_;
+    ProtocolVersion version_;
+};
 
 }  // namespace
 
-void appendMessage(std::string& out, const Message& message)
+void appendMessage(std::string& out, const Message& message, ProtocolVersion version)
 {
-    std::visit([&](const auto& one) { append(out, one); }, message);
+    std::visit(Appender(out, version), message);
 }
 
-void appendAck(std::string& out, std::string_view id, Timestamp now, std::string_view messageId, bool success)
+void appendAck(std::string& out, std::string_view id, Timestamp now, std::string_view messageId, bool success,
+               ProtocolVersion version, std::optional<std::uint64_t> sequenceNumber)
 {
-    Writer(out, MessageType::ack, id, now).string("messageId", messageId).boolean("success", success);
+    Writer writer(out, MessageType::ack, id, now, version);
+    writer.string("messageId", messageId).boolean("success", success);
+    if (version == ProtocolVersion::v1_1 && sequenceNumber) writer.number("sequenceNumber", *sequenceNumber);
 }
 
 void appendError(std::string& out, std::string_view id, Timestamp now, std::string_view code,
-                 std::string_view message, std::string_view details, std::string_view messageId)
+                 std::string_view message, std::string_view details, std::string_view messageId,
+                 ProtocolVersion version, RetryHint retry)
 {
-    Writer writer(out, MessageType::error, id, now);
+    Writer writer(out, MessageType::error, id, now, version);
     writer.string("code", code).string("message", message);
     if (!details.empty()) writer.json("details", details);
     if (!messageId.empty()) writer.string("messageId", messageId);
+    if (version != ProtocolVersion::v1_1) return;
+    writer.boolean("retriable", retry.retriable);
+    if (retry.after) writer.number("retryAfter", retry.after->count());
 }
 
-void appendPong(std::string& out, std::string_view id, Timestamp now, std::chrono::milliseconds latency)
+void appendPong(std::string& out, std::string_view id, Timestamp now, std::chrono::milliseconds latency,
+                ProtocolVersion version)
 {
-    Writer(out, MessageType::pong, id, now).number("latency", latency.count());
+    Writer(out, MessageType::pong, id, now, version).number("latency", latency.count());
 }
 
 void appendEvent(std::string& out, std::string_view id, Timestamp timestamp, std::string_view topic,
-                 std::optional<std::string_view> data, std::optional<std::uint64_t> sequenceNumber)
+                 std::optional<std::string_view> data, std::optional<std::uint64_t> sequenceNumber,
+                 ProtocolVersion version, std::string_view replay)
 {
-    Writer writer(out, MessageType::event, id, timestamp);
+    Writer writer(out, MessageType::event, id, timestamp, version);
     writer.string("topic", topic);
     if (data) writer.json("data", *data);
     if (sequenceNumber) writer.number("sequenceNumber", *sequenceNumber);
+    if (!replay.empty()) writer.string("replay", replay);
+}
+
+void appendReplayEnd(std::string& out, std::string_view id, Timestamp now, std::string_view replay)
+{
+    Writer writer(out, MessageType::event, id, now, ProtocolVersion::v1_1);
+    writer.boolean("live", true).string("replay", replay);
 }
 
 }  // namespace strandcast

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "message/json_scanner.hpp"
+
 #include <strandcast/error.hpp>
 #include <strandcast/message.hpp>
 
@@ -17,6 +19,7 @@ namespace strandcast
 struct ParseLimits
 {
     std::size_t maxDepth = 128;  ///< of nested objects and arrays, the message's own among them
+    ProtocolVersion newest = ProtocolVersion::v1_0;  ///< that was negotiated; an older one is read as well
 };
 
 /// Why a text is no message, as the `error` that answers it says.
@@ -35,19 +38,35 @@ struct Refusal
 /// is not JSON has no id that could be read, whatever it begins with.
 [[nodiscard]] std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits limits = {});
 
-/// Appends a message as JSON, in the order: id, type, version, timestamp, and the type's own fields.
-void appendMessage(std::string& out, const Message& message);
+/// Appends a message as JSON, in the order: id, type, version, timestamp, and the type's own fields; those of
+/// a newer version than `version` are left out.
+void appendMessage(std::string& out, const Message& message, ProtocolVersion version = ProtocolVersion::v1_0);
 
 // What a server writes most often, without making a message first.
 
-void appendAck(std::string& out, std::string_view id, Timestamp now, std::string_view messageId,
-               bool success);
+void appendAck(std::string& out, std::string_view id, Timestamp now, std::string_view messageId, bool success,
+               ProtocolVersion version = ProtocolVersion::v1_0,
+               std::optional<std::uint64_t> sequenceNumber = {});
+
+/// What an error tells its reader to do.
+struct RetryHint
+{
+    bool retriable = false;
+    std::optional<std::chrono::milliseconds> after = {};
+};
+
 /// `details` is JSON text or empty; `messageId` empty is none.
 void appendError(std::string& out, std::string_view id, Timestamp now, std::string_view code,
-                 std::string_view message, std::string_view details, std::string_view messageId);
-void appendPong(std::string& out, std::string_view id, Timestamp now, std::chrono::milliseconds latency);
-/// `data` is JSON text.
+                 std::string_view message, std::string_view details, std::string_view messageId,
+                 ProtocolVersion version = ProtocolVersion::v1_0, RetryHint retry = {});
+void appendPong(std::string& out, std::string_view id, Timestamp now, std::chrono::milliseconds latency,
+                ProtocolVersion version = ProtocolVersion::v1_0);
+/// `data` is JSON text. `replay` is the id of the request that the event is replayed for, or empty; it comes
+/// last.
 void appendEvent(std::string& out, std::string_view id, Timestamp timestamp, std::string_view topic,
-                 std::optional<std::string_view> data, std::optional<std::uint64_t> sequenceNumber);
+                 std::optional<std::string_view> data, std::optional<std::uint64_t> sequenceNumber,
+                 ProtocolVersion version = ProtocolVersion::v1_0, std::string_view replay = {});
+/// The end of a replay: from here on what matches is live.
+void appendReplayEnd(std::string& out, std::string_view id, Timestamp now, std::string_view replay);
 
 }  // namespace strandcast

@@ -28,7 +28,17 @@ constexpr std::array<std::string_view, fieldCount> names = {"id",
                                                             "code",
                                                             "message",
                                                             "details",
-                                                            "latency"};
+                                                            "latency",
+                                                            "session",
+                                                            "last",
+                                                            "resume",
+                                                            "live",
+                                                            "replay",
+                                                            "clientId",
+                                                            "dedupWindow",
+                                                            "maxMessageSize",
+                                                            "retriable",
+                                                            "retryAfter"};
 
 }  // namespace
 

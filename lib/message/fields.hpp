@@ -34,9 +34,19 @@ enum class Field : std::uint8_t
     message,
     details,
     latency,
+    session,
+    last,
+    resume,
+    live,
+    replay,
+    clientId,
+    dedupWindow,
+    maxMessageSize,
+    retriable,
+    retryAfter,
 };
 
-inline constexpr std::size_t fieldCount = static_cast<std::size_t>(Field::latency) + 1;
+inline constexpr std::size_t fieldCount = static_cast<std::size_t>(Field::retryAfter) + 1;
 
 /// The name of a field on the wire.
 [[nodiscard]] std::string_view toString(Field field) noexcept;

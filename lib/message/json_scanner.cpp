@@ -15,9 +15,6 @@ namespace strandcast
 namespace
 {
 
-// Containers may nest so deep whatever the option says: each level takes a bit of the scanner's frame.
-constexpr std::size_t deepest = 4096;
-
 bool isDigit(char character)
 {
     return character >= '0' && character <= '9';
@@ -118,7 +115,13 @@ std::string JsonError::text() const
 
 std::nullopt_t JsonScanner::fail(std::string_view expected) noexcept
 {
-    if (error_.expected.empty()) error_ = {position_, expected};
+    if (error_.expected.empty()) error_ = {position_, expected, false};
+    return std::nullopt;
+}
+
+std::nullopt_t JsonScanner::failTooDeep() noexcept
+{
+    if (error_.expected.empty()) error_ = {position_, "less nesting", true};
     return std::nullopt;
 }
 
@@ -147,16 +150,16 @@ std::optional<std::string_view> JsonScanner::scanValue(std::size_t depth) noexce
         if (!scanScalar()) return std::nullopt;
         return text_.substr(begin, position_ - begin);
     }
-    const auto maxDepth = std::min(maxDepth_, deepest);
+    const auto maxDepth = std::min(maxDepth_, deepestNesting);
     const auto outermost = depth;
-    std::bitset<deepest + 1> isObject;  // for each open container
+    std::bitset<deepestNesting + 1> isObject;  // for each open container
     for (;;)
     {
         // At the beginning of a value.
         const bool opensObject = peek() == '{';
         if (opensObject || peek() == '[')
         {
-            if (depth >= maxDepth) return fail("less nesting");
+            if (depth >= maxDepth) return failTooDeep();
             ++position_;
             isObject[++depth] = opensObject;
             skipSpace();

@@ -8,11 +8,15 @@
 namespace strandcast
 {
 
+/// So deep containers may nest whatever a limit says: each level takes a bit of the scanner's frame.
+inline constexpr std::size_t deepestNesting = 4096;
+
 /// What is wrong with a JSON text, and where.
 struct JsonError
 {
     std::size_t offset = 0;     ///< in bytes
     std::string_view expected;  ///< such as "a value"
+    bool isTooDeep = false;     ///< up to there it is JSON, but nested deeper than was allowed
     [[nodiscard]] std::string text() const;
 };
 
@@ -41,6 +45,9 @@ public:
 
     /// Notes what was expected here; the first note stands. Always nothing, to be returned.
     std::nullopt_t fail(std::string_view expected) noexcept;
+
+    /// The same for a container too many inside of others.
+    std::nullopt_t failTooDeep() noexcept;
 
     /// What scanning failed with.
     [[nodiscard]] const JsonError& error() const noexcept { return error_; }

@@ -8,7 +8,9 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 
 namespace strandcast
 {
@@ -16,8 +18,13 @@ namespace strandcast
 namespace
 {
 
-// What `Json` takes from a program is nested as deep as the deepest message may be.
-constexpr std::size_t maxJsonDepth = 128;
+// A peer reads messages that are nested 128 deep, and the message itself is one of these levels.
+constexpr std::size_t maxJsonDepth = 127;
+
+std::string tooDeep()
+{
+    return fmt::format("JSON is nested too deep: {} levels at most", maxJsonDepth);
+}
 
 constexpr std::array typeNames = {
     std::pair{MessageType::versionNegotiation, std::string_view("version-negotiation")},
@@ -32,12 +39,15 @@ constexpr std::array typeNames = {
     std::pair{MessageType::pong, std::string_view("pong")},
 };
 
+constexpr std::array<std::string_view, 2> versions = {protocolVersion, "1.1.0"};
+
 }  // namespace
 
 Json Json::parse(std::string_view text)
 {
     if (const auto error = checkJson(text, maxJsonDepth))
-        throw Error(Errc::invalidMessage, fmt::format("not JSON: {}", error->text()));
+        throw Error(Errc::invalidMessage,
+                    error->isTooDeep ? tooDeep() : fmt::format("not JSON: {}", error->text()));
     // RFC 8259, section 8.1. A text that is not would cost its sender the connection (RFC 6455, section 8.1).
     if (const auto readable = utf8PrefixLength(text); readable != text.size())
         throw Error(Errc::invalidMessage, fmt::format("not JSON: UTF-8 was expected at byte {}", readable));
@@ -53,6 +63,9 @@ Json::Json(const boost::json::value& value) : text_(boost::json::serialize(value
         throw Error(Errc::invalidArgument,
                     fmt::format("strings in JSON must be UTF-8; byte {} is not, of {:.40}", readable,
                                 std::string_view(text_).substr(0, readable)));
+    // Every level takes two bytes.
+    if (text_.size() > 2 * maxJsonDepth && checkJson(text_, maxJsonDepth))
+        throw Error(Errc::invalidArgument, tooDeep());
 }
 
 Json::Json(std::initializer_list<Member> members) : Json(boost::json::value(boost::json::object(members))) {}
@@ -61,7 +74,7 @@ boost::json::value Json::value() const
 {
     boost::json::error_code error;
     boost::json::parse_options options;
-    options.max_depth = maxJsonDepth;
+    options.max_depth = deepestNesting;  // whatever a peer sent
     auto value = boost::json::parse(text_, error, {}, options);
     if (error)
         throw Error(Errc::invalidMessage,
@@ -79,6 +92,18 @@ std::optional<MessageType> messageTypeFrom(std::string_view text) noexcept
     for (const auto& [type, name] : typeNames)
         if (name == text) return type;
     return std::nullopt;
+}
+
+std::string_view toString(ProtocolVersion version) noexcept
+{
+    return versions[static_cast<std::size_t>(version)];
+}
+
+std::optional<ProtocolVersion> protocolVersionFrom(std::string_view text) noexcept
+{
+    const auto found = std::find(versions.begin(), versions.end(), text);
+    if (found == versions.end()) return std::nullopt;
+    return static_cast<ProtocolVersion>(found - versions.begin());
 }
 
 bool sentByClient(MessageType type) noexcept

@@ -12,13 +12,13 @@ namespace strandcast
 std::string MessageSerializer::serialize(const Message& message) const
 {
     std::string text;
-    appendMessage(text, message);
+    appendMessage(text, message, version_);
     return text;
 }
 
 Message MessageSerializer::deserialize(std::string_view text) const
 {
-    auto parsed = parseMessage(text, {.maxDepth = maxDepth_});
+    auto parsed = parseMessage(text, {.maxDepth = maxDepth_, .newest = version_});
     if (auto* const refused = std::get_if<Refusal>(&parsed))
         throw Error(Errc::invalidMessage, std::move(refused->message));
     return std::move(std::get<Message>(parsed));

@@ -31,6 +31,13 @@ bool isAbsent(std::string_view value)
     return value.empty() || value == "null";
 }
 
+// 128 bits in base64url (RFC 4648, section 5) without padding.
+bool isSession(std::string_view text)
+{
+    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    return text.size() == 22 && text.find_first_not_of(digits) == std::string_view::npos;
+}
+
 std::string stringOf(std::string_view value)
 {
     const auto escaped = value.substr(1, value.size() - 2);
@@ -137,6 +144,18 @@ public:
 
     [[nodiscard]] bool optionalBool(Field field) { return !isAbsent(fields_[field]) && requiredBool(field); }
 
+    [[nodiscard]] std::optional<bool> optionalAnswer(Field field)
+    {
+        if (isAbsent(fields_[field])) return std::nullopt;
+        return requiredBool(field);
+    }
+
+    [[nodiscard]] std::optional<std::chrono::milliseconds> optionalMilliseconds(Field field)
+    {
+        if (isAbsent(fields_[field])) return std::nullopt;
+        return std::chrono::milliseconds(requiredMilliseconds(field));
+    }
+
     [[nodiscard]] std::int64_t requiredMilliseconds(Field field)
     {
         if (!isNumber(fields_[field]))
@@ -181,6 +200,8 @@ public:
         return optionalValue(field);
     }
 
+    [[nodiscard]] bool has(Field field) const noexcept { return !isAbsent(fields_[field]); }
+
     void expect(Field field, std::string_view expected)
     {
         if (!wrong_.empty()) return;
@@ -196,7 +217,58 @@ private:
     std::string wrong_;
 };
 
-Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at)
+// What a version has added is read into messages of it alone.
+
+void readAddedTo(SubscribeMessage& message, Reader& reader)
+{
+    message.last = reader.optionalCount(Field::last);
+    // To pass it over would be taken for a resumption.
+    if (reader.has(Field::resume)) reader.expect(Field::resume, "absent: no positions are kept here");
+}
+
+void readAddedTo(EventMessage& message, Reader& reader)
+{
+    message.live = reader.optionalBool(Field::live);
+    message.replay = reader.optionalString(Field::replay);
+}
+
+void readAddedTo(AckMessage& message, Reader& reader)
+{
+    message.sequenceNumber = reader.optionalCount(Field::sequenceNumber);
+    message.clientId = reader.optionalString(Field::clientId);
+    message.dedupWindow = reader.optionalMilliseconds(Field::dedupWindow);
+    message.maxMessageSize = reader.optionalCount(Field::maxMessageSize);
+}
+
+void readAddedTo(ErrorMessage& message, Reader& reader)
+{
+    message.retriable = reader.optionalAnswer(Field::retriable);
+    message.retryAfter = reader.optionalMilliseconds(Field::retryAfter);
+}
+
+template <typename Other>
+void readAddedTo(Other&, Reader&)
+{
+}
+
+// The rule of `session` binds who selects the version that has it.
+void readSession(VersionNegotiationMessage& message, Reader& reader)
+{
+    if (message.selectedVersion != toString(ProtocolVersion::v1_1)) return;
+    message.session = reader.requiredString(Field::session);
+    if (!isSession(*message.session)) reader.expect(Field::session, "22 characters of base64url");
+}
+
+// Without a topic is the end of a replay alone.
+std::string readEventTopic(Reader& reader, ProtocolVersion version)
+{
+    const bool mayEndReplay =
+        version == ProtocolVersion::v1_1 && reader.has(Field::replay) && !reader.has(Field::topic);
+    if (mayEndReplay && reader.optionalBool(Field::live)) return {};
+    return reader.requiredString(Field::topic);
+}
+
+Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at, ProtocolVersion version)
 {
     // Braced lists: their items are read from left to right.
     switch (type)
@@ -216,7 +288,7 @@ Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at)
         return PublishMessage{std::move(id), at, reader.requiredString(Field::topic),
                               reader.optionalValue(Field::data), reader.optionalBool(Field::broadcast)};
     case MessageType::event:
-        return EventMessage{std::move(id), at, reader.requiredString(Field::topic),
+        return EventMessage{std::move(id), at, readEventTopic(reader, version),
                             reader.optionalValue(Field::data), reader.optionalCount(Field::sequenceNumber)};
     case MessageType::ack:
         return AckMessage{std::move(id), at, reader.requiredString(Field::messageId),
@@ -236,6 +308,20 @@ Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at)
     return PingMessage{std::move(id), at};
 }
 
+/// What a text that is nested deeper than `maxDepth` is refused with. Its id is read all the same, as far as
+/// the scanner's own limit reaches.
+Refusal refuseNesting(std::string_view text, std::size_t maxDepth)
+{
+    Fields fields;
+    const auto error = fields.read(text, deepestNesting);
+    if (error && !error->isTooDeep) return {ErrorCode::invalidMessage, "Not JSON: " + error->text(), {}};
+    std::string id;
+    if (!error && isString(fields[Field::id])) id = stringOf(fields[Field::id]);
+    return {ErrorCode::invalidMessage,
+            fmt::format("Nested too deep: {} levels at most", std::min(maxDepth, deepestNesting)),
+            std::move(id)};
+}
+
 }  // namespace
 
 std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits limits)
@@ -243,6 +329,7 @@ std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits l
     Fields fields;
     if (const auto error = fields.read(text, limits.maxDepth))
     {
+        if (error->isTooDeep) return refuseNesting(text, limits.maxDepth);
         const bool isOtherJson = !checkJson(text, limits.maxDepth);
         return Refusal{ErrorCode::invalidMessage,
                        isOtherJson ? "Not a message: a JSON object is expected"
@@ -255,16 +342,21 @@ std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits l
     const auto typeName = reader.requiredString(Field::type);
     const auto type = messageTypeFrom(typeName);
     if (!type && reader.wrong().empty()) reader.wrong() = fmt::format("'type' is unknown: {:.40}", typeName);
-    const auto version = reader.requiredString(Field::version);
+    const auto versionName = reader.requiredString(Field::version);
     const auto timestamp = reader.requiredTimestamp();
     if (!reader.wrong().empty())
         return Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), std::move(id)};
-    if (version != protocolVersion)
-        return Refusal{ErrorCode::unsupportedVersion,
-                       fmt::format("Version {:.40} is not supported; {} is", version, protocolVersion),
-                       std::move(id)};
+    const auto version = protocolVersionFrom(versionName);
+    if (!version || *version > limits.newest)
+        return Refusal{
+            ErrorCode::unsupportedVersion,
+            fmt::format("Version {:.40} is not supported; {} is", versionName, toString(limits.newest)),
+            std::move(id)};
 
-    auto message = readBody(reader, *type, std::move(id), timestamp);
+    auto message = readBody(reader, *type, std::move(id), timestamp, *version);
+    if (auto* const negotiation = std::get_if<VersionNegotiationMessage>(&message))
+        readSession(*negotiation, reader);
+    if (*version == ProtocolVersion::v1_1) std::visit([&](auto& one) { readAddedTo(one, reader); }, message);
     if (!reader.wrong().empty())
         return Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), messageId(message)};
     return message;
