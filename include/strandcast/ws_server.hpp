@@ -21,7 +21,8 @@
 namespace strandcast
 {
 
-class ServerCore;
+class ServerParts;
+class ShardPool;
 
 /// What an `authenticate` hook says of a client: yes or no.
 struct Authentication
@@ -94,8 +95,8 @@ struct ClientInfo
     std::uint64_t eventsDropped = 0;
 };
 
-/// A WebSocket server for the protocol of protocol.md, on one io_context, which one thread runs. It serves
-/// subscribe and publish once a WSRouter is on it.
+/// A WebSocket server for the protocol of protocol.md, on one io_context, which one thread runs, or on a pool
+/// of such. It serves subscribe and publish once a WSRouter is on it.
 ///
 /// Every operation may be awaited from any executor; it hops to the server's and ends on the caller's.
 /// Cancelling one never breaks a connection. shutdown() is the orderly end. Destroying the server at any
@@ -108,6 +109,9 @@ public:
     /// `executor` is one of an asio::io_context.
     /// @throws Error with Errc::invalidArgument where it is of another kind.
     explicit WSServer(const asio::any_io_executor& executor, WSServerOptions options = {});
+    /// With a part on every shard of the pool, over which the connections are spread one after the other.
+    /// Hooks run on the shard of their client, so on several threads at a time.
+    explicit WSServer(const ShardPool& pool, WSServerOptions options = {});
     WSServer(WSServer&&) noexcept;
     WSServer& operator=(WSServer&&) = delete;
     ~WSServer();
@@ -148,7 +152,7 @@ public:
 private:
     friend class WSRouter;
 
-    std::shared_ptr<ServerCore> core_;
+    std::shared_ptr<const ServerParts> parts_;
 };
 
 }  // namespace strandcast

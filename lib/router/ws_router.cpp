@@ -1,5 +1,6 @@
 #include "coro/hop.hpp"
 #include "router/router_core.hpp"
+#include "server/server_parts.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/ws_router.hpp>
@@ -11,8 +12,9 @@ namespace strandcast
 
 WSRouter::WSRouter(WSServer& server, RouterOptions options)
 {
-    if (!server.core_->claimHandler()) throw Error(Errc::invalidArgument, "the server has a router already");
-    core_ = std::make_shared<RouterCore>(server.core_, std::move(options));
+    if (!server.parts_->first().claimHandler())
+        throw Error(Errc::invalidArgument, "the server has a router already");
+    core_ = std::make_shared<RouterCore>(server.parts_->all().front(), std::move(options));
     RouterCore::attach(core_);
 }
 

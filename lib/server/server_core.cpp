@@ -48,10 +48,35 @@ ConnectionOptions connectionOptionsOf(const WSServerOptions& options)
     return connection;
 }
 
+/// One of the connections that a server may have, from when it is let in to its end.
+class Admission
+{
+public:
+    Admission(std::shared_ptr<ServerTotals> totals, std::size_t maxConnections)
+        : totals_(std::move(totals)),
+          admitted_(totals_->open.fetch_add(1) < maxConnections)
+    {
+        if (!admitted_) --totals_->open;
+    }
+    Admission(const Admission&) = delete;
+    Admission& operator=(const Admission&) = delete;
+    ~Admission()
+    {
+        if (admitted_) --totals_->open;
+    }
+
+    explicit operator bool() const noexcept { return admitted_; }
+
+private:
+    const std::shared_ptr<ServerTotals> totals_;
+    const bool admitted_;
+};
+
 }  // namespace
 
-ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options)
-    : executor_(executor),
+ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::shared_ptr<ServerTotals> totals)
+    : lease_(executor),
+      executor_(executor),
       options_(withoutHook(options)),
       connectionOptions_(connectionOptionsOf(options)),
       upgradeOptions_{options.path,
@@ -63,20 +88,48 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options)
       shard_(std::make_shared<Shard>(executor, *options.clock, *options.random)),
       handshakes_(std::make_shared<HandshakeDeadlines>(executor, *options.clock)),
       housekeeping_(executor),
-      sessions_(executor)
+      sessions_(executor),
+      totals_(std::move(totals))
 {
 }
 
-Strand<> ServerCore::start(std::shared_ptr<ServerCore> core)
+Strand<> ServerCore::start(std::shared_ptr<ServerCore> core, std::vector<std::weak_ptr<ServerCore>> parts)
 {
     if (core->running_) throw Error(Errc::alreadyRunning, "the server is running already");
     core->acceptor_.emplace(listenTcp(core->executor_, core->options_.host, core->options_.port));
     core->port_ = core->acceptor_->local_endpoint().port();
-    core->running_ = true;
-    core->housekeeping_.spawn(Shard::sweep(core->shard_));
-    core->housekeeping_.spawn(HandshakeDeadlines::watch(core->handshakes_));
+    core->parts_ = std::move(parts);
+    spawnHousekeeping(core);
     core->housekeeping_.spawn(accept(core));
     co_return;
+}
+
+Strand<> ServerCore::join(std::shared_ptr<ServerCore> core)
+{
+    if (core->running_) throw Error(Errc::alreadyRunning, "the server is running already");
+    spawnHousekeeping(core);
+    co_return;
+}
+
+void ServerCore::spawnHousekeeping(const std::shared_ptr<ServerCore>& core)
+{
+    core->running_ = true;
+    core->admitting_ = true;
+    core->housekeeping_.spawn(Shard::sweep(core->shard_));
+    core->housekeeping_.spawn(HandshakeDeadlines::watch(core->handshakes_));
+}
+
+// One part after the other: each gets as many.
+std::shared_ptr<ServerCore> ServerCore::nextPart()
+{
+    lastPart_ = (lastPart_ + 1) % parts_.size();
+    return parts_[lastPart_].lock();
+}
+
+void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket)
+{
+    if (!core->admitting_) return;  // nobody would end it any more
+    core->sessions_.spawn(serve(core, std::make_unique<TcpTransport>(std::move(socket))));
 }
 
 Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
@@ -84,14 +137,17 @@ Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
     auto pause = firstAcceptPause;
     while (core->acceptor_)
     {
+        const auto part = core->nextPart();
+        if (!part) co_return;  // the handle has gone
         asio::error_code error;
-        auto socket = co_await core->acceptor_->async_accept(asio::redirect_error(useStrand, error));
+        auto socket =
+            co_await core->acceptor_->async_accept(part->executor_, asio::redirect_error(useStrand, error));
         if (error == asio::error::operation_aborted) co_return;
-        if (!core->acceptor_) co_return;  // came in while the listener closed: nobody would end it any more
         if (!error)
         {
             pause = firstAcceptPause;
-            core->sessions_.spawn(serve(core, std::make_unique<TcpTransport>(std::move(socket))));
+            asio::dispatch(part->executor_,
+                           [part, socket = std::move(socket)]() mutable { adopt(part, std::move(socket)); });
             continue;
         }
         if (error == asio::error::connection_aborted) continue;  // gone before it was taken
@@ -115,12 +171,13 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
     {
         co_return;  // its time was over, it went, or the server ends
     }
-    if (core->registry_.size() >= core->options_.maxConnections)
+    const Admission admission(core->totals_, core->options_.maxConnections);
+    if (!admission)
     {
         co_await rejectOverLimit(core, std::move(transport), std::move(received));
         co_return;
     }
-    ClientSession session(*core, std::move(transport), ++core->connections_);
+    ClientSession session(*core, std::move(transport), ++core->totals_->connections);
     const Registry::Registration registration(core->registry_, session);
     co_await session.run(std::move(received));
 }
@@ -138,12 +195,29 @@ Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::uniq
     co_await connection.run(std::move(received));
 }
 
+void ServerCore::askAllToGo()
+{
+    stopListening();
+    handshakes_->expireAll();
+    registry_.forEach([](ClientSession& session)
+                      { session.close({CloseCode::goingAway, "Server shutting down"}); });
+}
+
+Strand<> ServerCore::beginShutdown(std::shared_ptr<ServerCore> core)
+{
+    core->askAllToGo();
+    co_return;
+}
+
+void ServerCore::insist(std::shared_ptr<ServerCore> core)
+{
+    const auto executor = core->executor_;
+    asio::dispatch(executor, [core = std::move(core)] { core->sessions_.cancel(); });
+}
+
 Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core)
 {
-    core->stopListening();
-    core->handshakes_->expireAll();
-    core->registry_.forEach([](ClientSession& session)
-                            { session.close({CloseCode::goingAway, "Server shutting down"}); });
+    core->askAllToGo();
     // Each connection insists by itself at its close timeout; the sweep must run until then.
     bool insisted = false;
     try
@@ -169,6 +243,7 @@ Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core)
 
 void ServerCore::stopListening() noexcept
 {
+    admitting_ = false;
     acceptor_.reset();
     port_ = 0;
 }
@@ -207,15 +282,15 @@ Strand<bool> ServerCore::disconnectClient(std::shared_ptr<ServerCore> core, std:
     co_return true;
 }
 
-Strand<std::vector<std::string>> ServerCore::connectedClients(std::shared_ptr<ServerCore> core)
+Strand<std::vector<NumberedClient>> ServerCore::connectedClients(std::shared_ptr<ServerCore> core)
 {
-    std::vector<std::string> ids;
+    std::vector<NumberedClient> clients;
     core->registry_.forEach(
         [&](const ClientSession& session)
         {
-            if (session.isAuthenticated()) ids.push_back(session.id());
+            if (session.isAuthenticated()) clients.push_back({session.number(), session.id()});
         });
-    co_return ids;
+    co_return clients;
 }
 
 Strand<std::optional<ClientInfo>> ServerCore::clientInfo(std::shared_ptr<ServerCore> core, std::string id)

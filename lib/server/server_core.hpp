@@ -2,6 +2,7 @@
 
 #include "connection/peer_connection.hpp"
 #include "connection/shard.hpp"
+#include "coro/pool_lease.hpp"
 #include "coro/task_group.hpp"
 #include "server/handshake_deadlines.hpp"
 #include "server/registry.hpp"
@@ -25,25 +26,51 @@
 namespace strandcast
 {
 
-/// What a WSServer is a handle on. Its strands own it; so it outlives the handle until they have unwound.
-/// Used on its shard's thread alone, but for executor(), port() and abandon().
+/// A client's place in the order of a server's connections, and its id.
+struct NumberedClient
+{
+    std::uint64_t number;
+    std::string id;
+};
+
+/// What the parts of one server share, whichever thread runs them.
+struct ServerTotals
+{
+    std::atomic<std::uint64_t> connections = 0;  ///< so many there have been
+    std::atomic<std::size_t> open = 0;           ///< so many there are
+};
+
+/// What a WSServer is a handle on: a server, or its part on one shard of a pool. Its strands own it; so it
+/// outlives the handle until they have unwound. Used on its shard's thread alone, but for executor(), port()
+/// and abandon().
 class ServerCore
 {
 public:
-    ServerCore(ShardExecutor executor, WSServerOptions options);
+    ServerCore(ShardExecutor executor, WSServerOptions options,
+               std::shared_ptr<ServerTotals> totals = std::make_shared<ServerTotals>());
 
     [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
     [[nodiscard]] std::uint16_t port() const noexcept { return port_.load(std::memory_order_relaxed); }
 
     // The operations of WSServer, each of which owns the core while it runs.
-    [[nodiscard]] static Strand<> start(std::shared_ptr<ServerCore> core);
+    /// Listens, and spreads who connects over `parts`, itself among them.
+    [[nodiscard]] static Strand<> start(std::shared_ptr<ServerCore> core,
+                                        std::vector<std::weak_ptr<ServerCore>> parts);
+    /// Serves what a part that listens hands over.
+    [[nodiscard]] static Strand<> join(std::shared_ptr<ServerCore> core);
+    /// Lets nobody in any more and asks everybody to go; shutdown() waits for them.
+    [[nodiscard]] static Strand<> beginShutdown(std::shared_ptr<ServerCore> core);
+    /// Ends every connection now; shutdown() waits for them. On any thread.
+    static void insist(std::shared_ptr<ServerCore> core);
     [[nodiscard]] static Strand<> shutdown(std::shared_ptr<ServerCore> core);
     [[nodiscard]] static Strand<bool> sendMessage(std::shared_ptr<ServerCore> core, std::string id,
                                                   Message message);
     [[nodiscard]] static Strand<std::size_t> broadcast(std::shared_ptr<ServerCore> core, Message message);
     [[nodiscard]] static Strand<bool> disconnectClient(std::shared_ptr<ServerCore> core, std::string id,
                                                        CloseReason reason);
-    [[nodiscard]] static Strand<std::vector<std::string>> connectedClients(std::shared_ptr<ServerCore> core);
+    /// Each with its number, in their order.
+    [[nodiscard]] static Strand<std::vector<NumberedClient>>
+    connectedClients(std::shared_ptr<ServerCore> core);
     [[nodiscard]] static Strand<std::optional<ClientInfo>> clientInfo(std::shared_ptr<ServerCore> core,
                                                                       std::string id);
 
@@ -78,12 +105,17 @@ public:
 
 private:
     [[nodiscard]] static Strand<> accept(std::shared_ptr<ServerCore> core);
+    [[nodiscard]] std::shared_ptr<ServerCore> nextPart();
+    static void adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket);
+    static void spawnHousekeeping(const std::shared_ptr<ServerCore>& core);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
                                                   std::unique_ptr<Transport> transport, std::string received);
+    void askAllToGo();
     void stopListening() noexcept;
 
+    const PoolLease lease_;  // the first, so that the pool outlives the rest
     const ShardExecutor executor_;
     const WSServerOptions options_;  // without the hook
     ConnectionOptions connectionOptions_;
@@ -96,13 +128,16 @@ private:
     TaskGroup housekeeping_;  // the sweep, the handshake deadlines, the acceptor
     TaskGroup sessions_;
     std::optional<TcpAcceptor> acceptor_;
+    std::vector<std::weak_ptr<ServerCore>> parts_;  // of whom it listens for
+    std::size_t lastPart_ = 0;
+    const std::shared_ptr<ServerTotals> totals_;
     Registry registry_;
     std::string scratch_;
     RequestHandler* handler_ = nullptr;
     std::atomic<bool> handlerClaimed_ = false;
-    std::uint64_t connections_ = 0;
     std::atomic<std::uint16_t> port_ = 0;
     bool running_ = false;
+    bool admitting_ = false;  // from start() to the shutdown
 };
 
 }  // namespace strandcast
