@@ -1,3 +1,4 @@
+#include "support/blocked_lookups.hpp"
 #include "support/outcome.hpp"
 #include "support/run.hpp"
 #include "support/scripted_server.hpp"
@@ -8,6 +9,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -346,4 +349,44 @@ TEST_CASE("disconnect() during connect() ends it with an error, at whichever mom
             co_await until([&] { return server.running() == 0; });
             server.stop();
         });
+}
+
+TEST_CASE("a lookup that hangs holds up nobody: not a timeout, a cancellation, a disconnect, nor the end")
+{
+    enum class Ending
+    {
+        timeout,
+        cancellation,
+        disconnect,
+        destruction,
+    };
+    for (const auto ending : {Ending::timeout, Ending::cancellation, Ending::disconnect, Ending::destruction})
+    {
+        CAPTURE(static_cast<int>(ending));
+        std::optional<BlockedLookups> blocked(std::in_place);
+        runToEnd(
+            [&](asio::io_context& io) -> asio::awaitable<void>
+            {
+                ScriptedServer server(io, &serveAll);
+                const auto timeout = ending == Ending::timeout ? 30ms : 0ms;
+                auto client = std::make_unique<WSClient>(
+                    io, WSClientOptions{.url = fmt::format("ws://localhost:{}", server.port()),
+                                        .connectTimeout = timeout});
+                Beside connect(io.get_executor(), client->connect());
+                co_await turnsOfLoop(10);
+                CHECK_FALSE(connect.hasEnded());
+                if (ending == Ending::cancellation) connect.cancel();
+                if (ending == Ending::disconnect) co_await client->disconnect();
+                if (ending == Ending::destruction) client.reset();
+                const auto outcome = co_await connect.ended();
+                CHECK(outcome.errc == (ending == Ending::timeout ? Errc::timedOut : Errc::cancelled));
+                if (client && ending != Ending::timeout)
+                {
+                    blocked.reset();
+                    co_await client->connect();
+                    co_await client->disconnect();
+                }
+                server.stop();
+            });
+    }
 }

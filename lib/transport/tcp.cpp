@@ -1,5 +1,7 @@
 #include "transport/tcp.hpp"
 
+#include "transport/resolve.hpp"
+
 #include <strandcast/error.hpp>
 
 #include <asio/connect.hpp>
@@ -45,22 +47,6 @@ Strand<> alreadyClosed()
 {
     throw asio::system_error(asio::error::operation_aborted);
     co_return;
-}
-
-using Resolver = asio::ip::basic_resolver<tcp, ShardExecutor>;
-
-Strand<Resolver::results_type> resolve(std::string host, std::uint16_t port)
-{
-    asio::error_code error;
-    const auto address = asio::ip::make_address(host, error);
-    if (!error) co_return Resolver::results_type::create(tcp::endpoint(address, port), host, "");
-
-    Resolver resolver(co_await asio::this_coro::executor);
-    auto found = co_await resolver.async_resolve(host, std::to_string(port), Resolver::numeric_service,
-                                                 asio::redirect_error(useStrand, error));
-    throwIfCancelled(error);
-    if (error) throw Error(Errc::connectFailed, fmt::format("cannot resolve {}: {}", host, error.message()));
-    co_return found;
 }
 
 }  // namespace
