@@ -40,6 +40,7 @@ struct WSClientOptions
     std::chrono::milliseconds closeTimeout{5'000};   ///< for the server's Close at disconnect()
 
     std::size_t queueSize = 1'000;                  ///< events that an EventStream keeps for its reader
+    std::size_t queueBytes = 4 * 1024 * 1024;       ///< and bytes of them; one event always fits
     std::size_t maxMessageSize = 16 * 1024 * 1024;  ///< bytes; a server that sends more is closed with 1009
 
     Clock* clock = &Clock::system();     ///< outlives the client
@@ -165,8 +166,8 @@ public:
     [[nodiscard]] asio::awaitable<Message> sendAndWait(Message message,
                                                        std::optional<std::chrono::milliseconds> timeout = {});
 
-    /// All events that come, or those on topics that match, as a stream: bounded by `queueSize`, with a Gap
-    /// in the place of what was dropped. It subscribes to nothing.
+    /// All events that come, or those on topics that match, as a stream: bounded by `queueSize` and
+    /// `queueBytes`, with a Gap in the place of what was dropped. It subscribes to nothing.
     /// @throws Error with Errc::invalidArgument for a pattern that is none.
     [[nodiscard]] EventStream<Delivery> events();
     [[nodiscard]] EventStream<Delivery> events(std::string pattern);

@@ -65,7 +65,7 @@ ClientCore::ClientCore(ShardExecutor executor, WSClientOptions options)
       housekeeping_(executor),
       sessions_(executor),
       changed_(executor),
-      sinks_(executor, options_.queueSize)
+      sinks_(executor, options_.queueSize, options_.queueBytes)
 {
 }
 
@@ -180,7 +180,7 @@ void ClientCore::ended(const CloseReason& reason)
     if (wasConnected && leaving_ == 0 && !abandoned_)
     {
         wasLost_ = true;
-        sinks_.pushToAll(Gap{std::nullopt, Gap::Reason::disconnected});
+        sinks_.pushLost();
     }
     if (!wasConnected && !connectFailure_)
         connectFailure_ = std::make_exception_ptr(Error(

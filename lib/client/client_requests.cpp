@@ -104,7 +104,7 @@ Strand<> ClientCore::subscribeAgain(std::shared_ptr<ClientCore> core)
     if (!message.topics.empty()) static_cast<void>(co_await exchange(core, std::move(message), deadline));
     core->requireConnected();  // it may have been lost again in the turn in which the answer came
     core->wasLost_ = false;
-    core->sinks_.pushToAll(Resumed());
+    core->sinks_.pushResumed();
 }
 
 Strand<Receipt> ClientCore::publish(std::shared_ptr<ClientCore> core, PublishMessage message)

@@ -1,6 +1,7 @@
 #include "client/event_sinks.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -30,19 +31,33 @@ void mergeIntoGap(std::optional<Delivery>& inPlace, Delivery dropped)
     if (other.reason == Gap::Reason::disconnected) gap.reason = other.reason;
 }
 
+std::size_t sizeOf(const Delivery& delivery)
+{
+    const auto* const event = std::get_if<EventMessage>(&delivery);
+    if (!event) return sizeof(Delivery);
+    return sizeof(Delivery) + event->id.size() + event->topic.size() +
+           (event->data ? event->data->text().size() : 0);
+}
+
 }  // namespace
 
-bool EventSinks::Sink::takes(const std::string& topic) const
+bool EventSinks::Sink::listensTo(const std::set<std::string>& topics) const
 {
+    if (topics.empty()) return false;
     return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const TopicPattern& pattern)
-                                           { return pattern.matches(topic); });
+                                           { return topics.contains(pattern.text()); });
 }
 
 EventStream<Delivery> EventSinks::deliveries(std::vector<TopicPattern> patterns)
 {
-    auto queue = std::make_shared<EventQueue<Delivery>>(executor_, capacity_, &mergeIntoGap);
+    auto queue =
+        std::make_shared<EventQueue<Delivery>>(executor_, capacity_, &mergeIntoGap, &sizeOf, maxBytes_);
     const std::lock_guard lock(mutex_);
-    deliveries_.push_back({queue, std::move(patterns)});
+    forgetClosedIfGrown();
+    const auto number = ++lastNumber_;
+    for (const auto& pattern : patterns) byPattern_.insert(pattern.text(), number);
+    if (patterns.empty()) ofEverything_.insert(number);
+    deliveries_.emplace(number, Sink{queue, std::move(patterns)});
     return EventStream<Delivery>(std::move(queue));
 }
 
@@ -50,6 +65,7 @@ EventStream<Lifecycle> EventSinks::lifecycle()
 {
     auto queue = std::make_shared<EventQueue<Lifecycle>>(executor_, capacity_);
     const std::lock_guard lock(mutex_);
+    forgetClosedIfGrown();
     lifecycle_.push_back(queue);
     return EventStream<Lifecycle>(std::move(queue));
 }
@@ -57,21 +73,21 @@ EventStream<Lifecycle> EventSinks::lifecycle()
 void EventSinks::push(EventMessage event)
 {
     const std::lock_guard lock(mutex_);
-    std::erase_if(deliveries_, [](const Sink& sink) { return sink.queue->isClosed(); });
-    EventQueue<Delivery>* last = nullptr;
-    for (const auto& sink : deliveries_)
-    {
-        if (!sink.takes(event.topic)) continue;
-        if (last) last->push(event);
-        last = sink.queue.get();
-    }
-    if (last) last->push(std::move(event));  // the last needs no copy
+    // Copied: who is found to be gone is taken out of where it was found.
+    const auto matching = byPattern_.match(event.topic);
+    recipients_.assign(matching.begin(), matching.end());
+    recipients_.insert(recipients_.end(), ofEverything_.begin(), ofEverything_.end());
+    if (recipients_.empty()) return;
+    for (auto number = recipients_.begin(); number + 1 != recipients_.end(); ++number) give(*number, event);
+    give(recipients_.back(), std::move(event));  // the last needs no copy
 }
 
-void EventSinks::pushToAll(const Delivery& note)
+template <typename Event>
+void EventSinks::give(std::uint64_t number, Event&& event)
 {
-    const std::lock_guard lock(mutex_);
-    for (const auto& sink : deliveries_) sink.queue->push(note);
+    const auto sink = deliveries_.find(number);
+    if (sink->second.queue->isClosed()) return forget(sink);
+    sink->second.queue->push(std::forward<Event>(event));
 }
 
 void EventSinks::push(Lifecycle happened)
@@ -81,13 +97,71 @@ void EventSinks::push(Lifecycle happened)
     for (const auto& queue : lifecycle_) queue->push(happened);
 }
 
+void EventSinks::pushLost()
+{
+    const std::lock_guard lock(mutex_);
+    forgetClosed();
+    for (auto& [number, sink] : deliveries_)
+    {
+        sink.isLost = true;
+        sink.queue->push(Gap{std::nullopt, Gap::Reason::disconnected});
+    }
+}
+
+void EventSinks::pushResumed(const std::set<std::string>& refused)
+{
+    const std::lock_guard lock(mutex_);
+    forgetClosed();
+    for (auto& [number, sink] : deliveries_)
+    {
+        if (!sink.isLost || sink.listensTo(refused)) continue;
+        sink.isLost = false;
+        sink.queue->push(Resumed());
+    }
+}
+
 void EventSinks::endAll()
 {
     const std::lock_guard lock(mutex_);
-    for (const auto& sink : deliveries_) sink.queue->end();
+    for (const auto& [number, sink] : deliveries_) sink.queue->end();
     for (const auto& queue : lifecycle_) queue->end();
     deliveries_.clear();
     lifecycle_.clear();
+    byPattern_ = {};
+    ofEverything_.clear();
+}
+
+std::size_t EventSinks::size() const
+{
+    const std::lock_guard lock(mutex_);
+    return deliveries_.size() + lifecycle_.size();
+}
+
+void EventSinks::forget(std::map<std::uint64_t, Sink>::iterator sink)
+{
+    for (const auto& pattern : sink->second.patterns) byPattern_.erase(pattern.text(), sink->first);
+    ofEverything_.erase(sink->first);
+    deliveries_.erase(sink);
+}
+
+void EventSinks::forgetClosed()
+{
+    for (auto sink = deliveries_.begin(); sink != deliveries_.end();)
+    {
+        const auto one = sink++;
+        if (one->second.queue->isClosed()) forget(one);
+    }
+    std::erase_if(lifecycle_, [](const auto& queue) { return queue->isClosed(); });
+}
+
+// Each time that there are twice as many as were left: so what is looked at stays in proportion to what is
+// made.
+void EventSinks::forgetClosedIfGrown()
+{
+    const auto count = deliveries_.size() + lifecycle_.size();
+    if (count < forgetAt_) return;
+    forgetClosed();
+    forgetAt_ = 2 * (deliveries_.size() + lifecycle_.size()) + 16;
 }
 
 }  // namespace strandcast

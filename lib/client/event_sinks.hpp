@@ -1,6 +1,7 @@
 #pragma once
 
 #include "coro/event_queue.hpp"
+#include "topic/trie.hpp"
 
 #include <strandcast/event_stream.hpp>
 #include <strandcast/strand.hpp>
@@ -8,18 +9,29 @@
 #include <strandcast/ws_client.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace strandcast
 {
 
-/// The streams that a client's application reads. Made on any thread, fed on the client's own.
+/// The streams that a client's application reads. Made on any thread, fed on the client's own. Finding those
+/// that an event is for takes no longer for the others.
 class EventSinks
 {
 public:
-    EventSinks(ShardExecutor executor, std::size_t capacity) : executor_(executor), capacity_(capacity) {}
+    /// Each stream keeps so many events, and so many bytes of them, but one in any case.
+    EventSinks(ShardExecutor executor, std::size_t capacity, std::size_t maxBytes)
+        : executor_(executor),
+          capacity_(capacity),
+          maxBytes_(maxBytes)
+    {
+    }
 
     /// A stream of what matches one of `patterns`, or of everything where there is none.
     [[nodiscard]] EventStream<Delivery> deliveries(std::vector<TopicPattern> patterns);
@@ -27,27 +39,47 @@ public:
 
     /// Gives an event to every stream that it matches.
     void push(EventMessage event);
-    /// Gives every stream of events a note on its continuity: a gap, or its end.
-    void pushToAll(const Delivery& note);
     void push(Lifecycle happened);
+
+    /// The connection was lost: a gap of unknown size in every stream of events.
+    void pushLost();
+    /// Nothing is missing any more, in those streams that were told of a loss; but for those that listen to
+    /// one of `refused`, which the server no longer gives.
+    void pushResumed(const std::set<std::string>& refused = {});
 
     /// Ends all streams: what they hold can still be read.
     void endAll();
+
+    /// How many streams are known, those included that were let go of and not found out yet.
+    [[nodiscard]] std::size_t size() const;
 
 private:
     struct Sink
     {
         std::shared_ptr<EventQueue<Delivery>> queue;
         std::vector<TopicPattern> patterns;
+        bool isLost = false;  // it was told of a loss, and not yet of its end
 
-        [[nodiscard]] bool takes(const std::string& topic) const;
+        [[nodiscard]] bool listensTo(const std::set<std::string>& topics) const;
     };
+
+    template <typename Event>
+    void give(std::uint64_t number, Event&& event);
+    void forget(std::map<std::uint64_t, Sink>::iterator sink);
+    void forgetClosed();
+    void forgetClosedIfGrown();
 
     const ShardExecutor executor_;
     const std::size_t capacity_;
-    std::mutex mutex_;  // of the lists
-    std::vector<Sink> deliveries_;
+    const std::size_t maxBytes_;
+    mutable std::mutex mutex_;  // of all that follows
+    std::map<std::uint64_t, Sink> deliveries_;
+    Trie<std::uint64_t> byPattern_;
+    std::set<std::uint64_t> ofEverything_;
+    std::vector<std::uint64_t> recipients_;
     std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
+    std::uint64_t lastNumber_ = 0;
+    std::size_t forgetAt_ = 16;
 };
 
 }  // namespace strandcast

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -16,7 +17,8 @@ namespace strandcast
 {
 
 /// The bounded queue behind an EventStream: one shard pushes, a reader on any thread takes. A full queue
-/// drops its oldest; `merge`, where there is one, keeps in their place what says so.
+/// drops its oldest; `merge`, where there is one, keeps in their place what says so. It is bounded in events
+/// and, where `measure` gives their size, in bytes; one event always fits.
 template <typename T>
 class EventQueue final : public EventSource<T>
 {
@@ -24,10 +26,16 @@ public:
     /// Folds a dropped event into what stands in its place, at the front of the queue.
     using Merge = void (*)(std::optional<T>& inPlace, T dropped);
 
-    EventQueue(ShardExecutor executor, std::size_t capacity, Merge merge = nullptr)
+    /// What an event takes, in bytes; the same each time that it is asked.
+    using Measure = std::size_t (*)(const T& event);
+
+    EventQueue(ShardExecutor executor, std::size_t capacity, Merge merge = nullptr, Measure measure = nullptr,
+               std::size_t maxBytes = std::numeric_limits<std::size_t>::max())
         : changed_(executor),
-          capacity_(capacity == 0 ? 1 : capacity),
-          merge_(merge)
+          capacity_(capacity),
+          maxBytes_(maxBytes),
+          merge_(merge),
+          measure_(measure)
     {
     }
 
@@ -37,13 +45,9 @@ public:
         {
             const std::lock_guard lock(mutex_);
             if (closed_ || ended_) return;
-            if (events_.size() >= capacity_)
-            {
-                ++dropped_;
-                if (merge_) merge_(inPlace_, std::move(events_.front()));
-                events_.pop_front();
-            }
+            bytes_ += sizeOf(event);
             events_.push_back(std::move(event));
+            while (events_.size() > 1 && (events_.size() > capacity_ || bytes_ > maxBytes_)) dropOldest();
         }
         changed_.change();
     }
@@ -76,9 +80,7 @@ public:
         const std::lock_guard lock(mutex_);
         if (inPlace_) return std::exchange(inPlace_, std::nullopt);
         if (events_.empty()) return std::nullopt;
-        std::optional<T> event(std::move(events_.front()));
-        events_.pop_front();
-        return event;
+        return takeOldest();
     }
 
     [[nodiscard]] bool hasEnded() const override
@@ -99,19 +101,40 @@ public:
         {
             const std::lock_guard lock(mutex_);
             closed_ = true;
-            events_.clear();
+            events_ = {};
             inPlace_.reset();
+            bytes_ = 0;
         }
         changed_.changeFromAnyThread();  // a reader that waits has its end
     }
 
 private:
+    [[nodiscard]] std::size_t sizeOf(const T& event) const { return measure_ ? measure_(event) : 0; }
+
+    [[nodiscard]] T takeOldest()
+    {
+        bytes_ -= sizeOf(events_.front());
+        T event = std::move(events_.front());
+        events_.pop_front();
+        return event;
+    }
+
+    void dropOldest()
+    {
+        ++dropped_;
+        T oldest = takeOldest();
+        if (merge_) merge_(inPlace_, std::move(oldest));
+    }
+
     ChangeSignal changed_;
     const std::size_t capacity_;
+    const std::size_t maxBytes_;
     const Merge merge_;
+    const Measure measure_;
     mutable std::mutex mutex_;
     std::deque<T> events_;
     std::optional<T> inPlace_;
+    std::size_t bytes_ = 0;
     std::uint64_t dropped_ = 0;
     bool closed_ = false;
     bool ended_ = false;

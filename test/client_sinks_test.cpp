@@ -1,0 +1,131 @@
+#include "client/event_sinks.hpp"
+
+#include <asio/io_context.hpp>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace strandcast;
+
+namespace
+{
+
+struct Sinks
+{
+    asio::io_context io{1};
+    EventSinks sinks;
+
+    explicit Sinks(std::size_t capacity = 1'000, std::size_t bytes = 1 << 20)
+        : sinks(io.get_executor(), capacity, bytes)
+    {
+    }
+
+    EventStream<Delivery> listen(const std::string& pattern)
+    {
+        return sinks.deliveries({TopicPattern(pattern)});
+    }
+    void say(std::string topic, std::string text = "x")
+    {
+        sinks.push(EventMessage{.id = "1", .topic = std::move(topic), .data = Json(text)});
+    }
+};
+
+/// A stream's contents in short: topics, `gap 2`, `lost`, `resumed`.
+std::vector<std::string> taken(EventStream<Delivery>& stream)
+{
+    std::vector<std::string> all;
+    while (const auto delivery = stream.tryNext())
+    {
+        if (const auto* const event = std::get_if<EventMessage>(&*delivery)) all.push_back(event->topic);
+        if (std::holds_alternative<Resumed>(*delivery)) all.emplace_back("resumed");
+        if (const auto* const gap = std::get_if<Gap>(&*delivery))
+            all.push_back(gap->missed ? fmt::format("gap {}", *gap->missed) : "lost");
+    }
+    return all;
+}
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a million streams that are made and let go of leave no trace, without a single event")
+{
+    Sinks all;
+    const auto kept = all.listen("kept");
+    for (int round = 0; round < 500'000; ++round)
+    {
+        static_cast<void>(all.listen(fmt::format("task.{}.completed", round)));
+        static_cast<void>(all.sinks.lifecycle());
+        if (all.sinks.size() > 64) break;
+    }
+    CHECK(all.sinks.size() <= 64);
+}
+
+TEST_CASE("looking for streams that were let go of takes no longer the more there are that were not")
+{
+    Sinks all;
+    std::vector<EventStream<Delivery>> kept;
+    for (int number = 0; number < 20'000; ++number) kept.push_back(all.listen(fmt::format("a.{}", number)));
+    // Were all looked at for each event, these would be 400 million looks.
+    for (int number = 0; number < 20'000; ++number) all.say(fmt::format("a.{}", number));
+    for (auto& stream : kept) CHECK(stream.tryNext());
+}
+
+TEST_CASE("streams are told of a loss, of what is missed and of its end, and found out when let go of")
+{
+    Sinks all;
+    auto exact = all.listen("a");
+    auto pattern = all.listen("*");
+    auto everything = all.sinks.deliveries({});
+    auto gone = all.listen("a");
+    gone.close();
+    all.say("a");
+    CHECK(all.sinks.size() == 3);
+    all.sinks.pushLost();
+    auto later = all.listen("a");
+    all.sinks.pushResumed({"a"});
+    all.say("b.c");
+    all.say("b");
+    CHECK(taken(exact) == Texts{"a", "lost"});
+    CHECK(taken(pattern) == Texts{"a", "lost", "resumed", "b"});
+    CHECK(taken(everything) == Texts{"a", "lost", "b.c", "b"});
+    CHECK(taken(later).empty());
+    all.sinks.pushResumed();
+    CHECK(taken(exact) == Texts{"resumed"});
+    CHECK(taken(pattern).empty());
+    CHECK(taken(everything) == Texts{"resumed"});
+    CHECK(taken(later).empty());
+}
+
+TEST_CASE("a stream is bounded in bytes as well, and one event always fits")
+{
+    Sinks all(1'000, 64 * 1024);
+    auto stream = all.listen("#");
+    const std::string large(100 * 1024, 'x');
+    all.say("small.1");
+    all.say("large.1", large);
+    CHECK(taken(stream) == Texts{"gap 1", "large.1"});
+    all.say("large.2", large);
+    all.say("small.2");
+    CHECK(taken(stream) == Texts{"gap 1", "small.2"});
+    const std::string tenth(6 * 1024, 'x');
+    for (int number = 0; number < 1'000; ++number) all.say("tenth", tenth);
+    const auto left = taken(stream);
+    CHECK(left.size() == 11);
+    CHECK(left.front() == "gap 990");
+    // What was read makes room.
+    for (int number = 0; number < 10; ++number) all.say("tenth", tenth);
+    CHECK(taken(stream) == Texts(10, "tenth"));
+}
+
+TEST_CASE("a stream for no event at all keeps the newest one")
+{
+    Sinks all(0, 0);
+    auto stream = all.listen("#");
+    all.say("a");
+    all.say("b");
+    CHECK(taken(stream) == Texts{"gap 1", "b"});
+}
