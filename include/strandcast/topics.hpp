@@ -38,6 +38,10 @@ public:
     /// Whether events on `topic` are meant. In time that grows with the product of both lengths at most.
     [[nodiscard]] bool matches(std::string_view topic) const noexcept;
 
+    /// Whether every topic that `other` matches is matched by this one, as an allow list needs it: `#` is
+    /// covered by `#` alone. In time that grows with the third power of the lengths at most.
+    [[nodiscard]] bool covers(const TopicPattern& other) const;
+
     /// Whether it has a wildcard.
     [[nodiscard]] bool isPattern() const noexcept { return isPattern_; }
 
