@@ -20,7 +20,7 @@
 namespace strandcast
 {
 
-class RouterCore;
+class RouterParts;
 
 /// A client's publish on its way through the routes.
 struct RoutedPublish
@@ -105,7 +105,7 @@ public:
     getAllSubscriptions() const;
 
 private:
-    std::shared_ptr<RouterCore> core_;
+    std::shared_ptr<const RouterParts> parts_;
 };
 
 }  // namespace strandcast

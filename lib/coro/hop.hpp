@@ -88,6 +88,9 @@ struct HopInitiation
         {
             cancellation->ended = true;
             const auto executor = work.get_executor();
+            // Let go of only when dispatch() is over: a context that runs out of work earlier may be gone
+            // while this thread is still on its way out of it.
+            const auto until = work;
             asio::dispatch(executor,
                            [slot, work = std::move(work), handler = std::move(handler), failure,
                             result = std::move(result)]() mutable

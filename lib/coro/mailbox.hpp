@@ -33,46 +33,48 @@ public:
         bool first = false;
         {
             const std::lock_guard lock(state_->mutex);
-            if (state_->closed) return;
+            if (!state_->take) return;
             state_->waiting.push_back(std::move(item));
             first = state_->waiting.size() == 1;
         }
         if (first) asio::post(state_->executor, [state = state_] { state->deliver(); });
     }
 
-    /// Nothing is taken out any more. On the shard's thread, or when no thread runs it.
+    /// Nothing is taken out any more, but for a batch that is under way. From any thread.
     void close() const noexcept
     {
         std::vector<Item> forgotten;
-        {
-            const std::lock_guard lock(state_->mutex);
-            state_->closed = true;
-            forgotten.swap(state_->waiting);
-        }
-        state_->take = nullptr;
+        std::shared_ptr<const Take> take;
+        const std::lock_guard lock(state_->mutex);
+        forgotten.swap(state_->waiting);
+        take.swap(state_->take);
     }
 
 private:
     struct State
     {
-        State(ShardExecutor shard, Take taker) : executor(shard), take(std::move(taker)) {}
+        State(ShardExecutor shard, Take taker)
+            : executor(shard),
+              take(std::make_shared<const Take>(std::move(taker)))
+        {
+        }
 
         void deliver()
         {
             std::vector<Item> batch;
+            std::shared_ptr<const Take> taker;
             {
                 const std::lock_guard lock(mutex);
                 batch.swap(waiting);
+                taker = take;
             }
-            // A copy, because it may close the mailbox.
-            if (const auto taker = take) taker(batch);
+            if (taker) (*taker)(batch);
         }
 
         const ShardExecutor executor;
-        Take take;  // used on the shard's thread alone
         std::mutex mutex;
         std::vector<Item> waiting;
-        bool closed = false;
+        std::shared_ptr<const Take> take;  // none: the mailbox is closed
     };
 
     std::shared_ptr<State> state_;  // shared with what was posted

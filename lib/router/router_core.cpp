@@ -17,7 +17,8 @@ namespace strandcast
 {
 
 RouterCore::RouterCore(std::shared_ptr<ServerCore> server, RouterOptions options)
-    : executor_(server->executor()),
+    : lease_(server->executor()),
+      executor_(server->executor()),
       server_(std::move(server)),
       options_(std::move(options)),
       broker_(options_.broker
@@ -31,19 +32,46 @@ RouterCore::RouterCore(std::shared_ptr<ServerCore> server, RouterOptions options
 RouterCore::~RouterCore()
 {
     if (!attached_) return;
-    broker_->detach(*this);
+    if (!home_) broker_->detach(*this);
     server_->detach(*this);
+}
+
+void RouterCore::link(const std::vector<std::shared_ptr<RouterCore>>& parts)
+{
+    for (const auto& part : parts) part->self_ = part;
+    if (parts.size() == 1) return;
+    auto& home = *parts.front();
+    home.incoming_ = std::make_shared<const Mailbox<ForwardedPublish>>(home.executor_,
+                                                                       [weak = home.self_](auto& batch)
+                                                                       {
+                                                                           if (const auto core = weak.lock())
+                                                                               core->takeForwarded(batch);
+                                                                       });
+    home.others_.resize(1);  // home itself needs none
+    for (std::size_t place = 1; place < parts.size(); ++place)
+    {
+        auto& part = *parts[place];
+        part.part_ = place;
+        part.news_ = std::make_shared<const Mailbox<NewsFromHome>>(part.executor_,
+                                                                   [weak = part.self_](auto& batch)
+                                                                   {
+                                                                       if (const auto core = weak.lock())
+                                                                           core->takeNews(batch);
+                                                                   });
+        part.home_.emplace(place, home.incoming_);
+        home.others_.push_back(part.news_);
+        home.otherCores_.push_back(part.self_);
+    }
 }
 
 void RouterCore::attach(const std::shared_ptr<RouterCore>& core)
 {
-    core->self_ = core;
     asio::dispatch(core->executor_,
                    [core]
                    {
                        if (core->abandoned_) return;
                        core->attached_ = true;
-                       core->broker_->attach(*core);
+                       if (!core->home_) core->broker_->attach(*core);
                        core->server_->attach(*core, {core->options_.queueSize, core->options_.queueBytes});
                    });
 }
@@ -56,21 +84,30 @@ void RouterCore::abandon(std::shared_ptr<RouterCore> core)
                    {
                        core->abandoned_ = true;
                        for (auto& waiting : core->lines_.takeAll())
-                           core->answer(waiting.client, waiting.publish.messageId, ErrorCode::internalError,
+                           core->refuse(waiting.origin, waiting.publish.messageId, ErrorCode::internalError,
                                         "No router");
+                       core->unlink();
                        core->routes_.clear();
                        core->strands_.cancel();
                        if (!std::exchange(core->attached_, false)) return;
-                       core->broker_->detach(*core);
+                       if (!core->home_) core->broker_->detach(*core);
                        core->letAllGoOn();
                        core->server_->detach(*core);
+                       const auto lock = core->lockTrie();
                        core->trie_ = {};
                    });
 }
 
 void RouterCore::serverGone() noexcept
 {
+    const auto lock = lockTrie();
     trie_ = {};
+}
+
+// On the home shard nobody but its own thread asks.
+std::unique_lock<std::mutex> RouterCore::lockTrie() const
+{
+    return home_ ? std::unique_lock(trieMutex_) : std::unique_lock<std::mutex>();
 }
 
 void RouterCore::opened(ClientSession& client)
@@ -81,6 +118,7 @@ void RouterCore::opened(ClientSession& client)
 void RouterCore::closed(ClientSession& client) noexcept
 {
     auto& subscriber = Subscriber::of(client);
+    const auto lock = lockTrie();
     for (const auto& topic : subscriber.topics) trie_.erase(topic, &subscriber);
 }
 
@@ -95,6 +133,7 @@ std::optional<std::string> RouterCore::whatIsWrong(std::string_view pattern) con
 void RouterCore::subscribe(ClientSession& client, SubscribeMessage request)
 {
     auto& subscriber = Subscriber::of(client);
+    if (subscriber.unplacedPublishes > 0) return defer(client, std::move(request));
     auto topics = std::move(request.topics);
     if (request.patterns)
         topics.insert(topics.end(), std::move_iterator(request.patterns->begin()),
@@ -103,6 +142,7 @@ void RouterCore::subscribe(ClientSession& client, SubscribeMessage request)
         if (const auto wrong = whatIsWrong(topic))
             return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
 
+    const auto lock = lockTrie();
     const auto before = subscriber.topics.size();
     for (auto& topic : topics)
         if (trie_.insert(topic, &subscriber)) subscriber.topics.push_back(std::move(topic));
@@ -121,9 +161,11 @@ void RouterCore::subscribe(ClientSession& client, SubscribeMessage request)
 void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)
 {
     auto& subscriber = Subscriber::of(client);
+    if (subscriber.unplacedPublishes > 0) return defer(client, std::move(request));
     for (const auto& topic : request.topics)
         if (const auto wrong = checkPattern(topic, options_.topicLimits))
             return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
+    const auto lock = lockTrie();
     for (const auto& topic : request.topics)
         if (trie_.erase(topic, &subscriber)) std::erase(subscriber.topics, topic);
     client.acknowledge(request.id);
@@ -138,29 +180,33 @@ void RouterCore::publish(ClientSession& client, PublishMessage request)
                              "Invalid topic: '$' begins the server's own topics");
     RoutedPublish publish{client.id(), std::move(request.id), std::move(request.topic),
                           std::move(request.data), request.broadcast};
+    if (home_)
+        forward(client, std::move(publish));
+    else
+        admit({part_, client.number(), client.publisher(), 0}, &client, std::move(publish));
+}
+
+// `client` is none where its connection is on another shard.
+void RouterCore::admit(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish)
+{
     const bool waits =
         lines_.contains(publish.topic) || (!routes_.empty() && !routes_.matching(publish.topic).empty());
     if (waits)
-        waitInLine(client, std::move(publish));
+        waitInLine(origin, client, std::move(publish));
     else
-        append(&client, client.publisher(), std::move(publish));
+        append(origin, client, std::move(publish));
 }
 
-void RouterCore::append(ClientSession* client, std::uint64_t publisher, RoutedPublish publish)
+void RouterCore::append(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish)
 {
-    Publication publication{server_->newId(),        server_->now(), std::move(publish.topic),
-                            std::move(publish.data), publisher,      publish.broadcast};
-    if (broker_->tryAppend(publication))
-    {
-        if (client) client->acknowledge(publish.messageId);
-        return;
-    }
+    Publication publication{server_->newId(),        server_->now(),   std::move(publish.topic),
+                            std::move(publish.data), origin.publisher, publish.broadcast};
+    if (broker_->tryAppend(publication)) return acknowledge(origin, client, publish.messageId);
     if (const auto self = self_.lock())
-        strands_.spawn(appendElsewhere(self, client ? client->number() : 0, std::move(publish.messageId),
-                                       std::move(publication)));
+        strands_.spawn(appendElsewhere(self, origin, std::move(publish.messageId), std::move(publication)));
 }
 
-Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, std::uint64_t client,
+Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, PublishOrigin origin,
                                      std::string messageId, Publication publication)
 {
     bool failed = false;
@@ -173,31 +219,50 @@ Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, std::uint
         failed = true;
     }
     if (failed)
-        core->answer(client, messageId, ErrorCode::internalError, "The log is out of reach");
-    else if (auto* const session = core->server_->registry().find(client))
-        session->acknowledge(messageId);
+        core->refuse(origin, messageId, ErrorCode::internalError, "The log is out of reach");
+    else
+        core->acknowledge(origin, nullptr, messageId);
 }
 
-void RouterCore::answer(std::uint64_t client, std::string_view messageId, ErrorCode code,
+void RouterCore::acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId)
+{
+    if (origin.part != part_)
+        return others_[origin.part]->put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::acknowledged});
+    if (!client) client = server_->registry().find(origin.client);
+    if (client) client->acknowledge(messageId);
+}
+
+void RouterCore::refuse(const PublishOrigin& origin, std::string_view messageId, ErrorCode code,
                         std::string_view text)
 {
-    if (auto* const session = server_->registry().find(client)) session->refuse(messageId, code, text);
+    if (origin.part != part_)
+        return others_[origin.part]->put(
+            ForwardedAnswer{origin.token, ForwardedAnswer::Kind::refused, code, std::string(text)});
+    if (auto* const client = server_->registry().find(origin.client)) client->refuse(messageId, code, text);
 }
 
-void RouterCore::waitInLine(ClientSession& client, RoutedPublish publish)
+void RouterCore::waitInLine(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish)
 {
     auto topic = publish.topic;
     const auto messageId = publish.messageId;
-    const auto pushed = lines_.push({client.number(), client.publisher(), std::move(publish)});
+    const auto pushed = lines_.push({origin, std::move(publish)});
     if (pushed == TopicLines::Pushed::full)
-        return client.refuse(messageId, ErrorCode::publishFailed,
-                             "Too many publishes wait for this topic; try again");
+        return refuse(origin, messageId, ErrorCode::publishFailed,
+                      "Too many publishes wait for this topic; try again");
+    if (client)
+        countWaiting(*client);
+    else
+        others_[origin.part]->put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::placed});
+    const auto self = self_.lock();
+    if (pushed == TopicLines::Pushed::started && self) strands_.spawn(workOnLine(self, std::move(topic)));
+}
+
+void RouterCore::countWaiting(ClientSession& client)
+{
     auto& subscriber = Subscriber::of(client);
     if (++subscriber.waitingPublishes >= options_.maxWaitingPublishesPerClient &&
         !std::exchange(subscriber.isPaused, true))
         client.pause();
-    const auto self = self_.lock();
-    if (pushed == TopicLines::Pushed::started && self) strands_.spawn(workOnLine(self, std::move(topic)));
 }
 
 void RouterCore::leaveLine(std::uint64_t number)
@@ -215,7 +280,15 @@ void RouterCore::letAllGoOn()
     server_->registry().forEach(
         [](ClientSession& client)
         {
-            if (client.data && std::exchange(Subscriber::of(client).isPaused, false)) client.resume();
+            if (!client.data) return;
+            auto& subscriber = Subscriber::of(client);
+            if (std::exchange(subscriber.isPaused, false)) client.resume();
+            if (const auto request = std::exchange(subscriber.deferred, nullptr))
+            {
+                std::visit([&](const auto& one)
+                           { client.refuse(one.id, ErrorCode::internalError, "No router"); }, *request);
+                client.resume();
+            }
         });
 }
 
@@ -242,40 +315,52 @@ Strand<> RouterCore::pass(std::shared_ptr<RouterCore> core, WaitingPublish waiti
     {
         failed = true;  // its text stays here
     }
-    core->leaveLine(waiting.client);
+    if (waiting.origin.part == core->part_) core->leaveLine(waiting.origin.client);
     if (failed || core->abandoned_)
-        core->answer(waiting.client, publish.messageId, ErrorCode::internalError,
+        core->refuse(waiting.origin, publish.messageId, ErrorCode::internalError,
                      "The publish could not be handled");
     else if (blocked)
-        core->answer(waiting.client, publish.messageId, ErrorCode::publishFailed,
+        core->refuse(waiting.origin, publish.messageId, ErrorCode::publishFailed,
                      "The publish was not let through");
     else
-        core->append(core->server_->registry().find(waiting.client), waiting.publisher,
-                     std::move(waiting.publish));
+        core->append(waiting.origin, nullptr, std::move(waiting.publish));
 }
 
 void RouterCore::appended(std::span<const EntryRef> entries)
 {
-    for (const auto& entry : entries) deliver(*entry);
+    for (const auto& entry : entries)
+    {
+        for (const auto& other : others_)
+            if (other) other->put(ForwardedEntry{entry, counting_});
+        delivered_ = deliver(*entry);
+    }
 }
 
-void RouterCore::deliver(const LogEntry& entry)
+std::size_t RouterCore::deliver(const LogEntry& entry)
 {
-    delivered_ = 0;
+    const auto lock = lockTrie();
     const auto subscribers = trie_.match(entry.topic);
-    if (subscribers.empty()) return;
+    if (subscribers.empty()) return 0;
     const auto& frame = eventFrame(entry);
+    std::size_t delivered = 0;
     for (Subscriber* const subscriber : subscribers)
     {
         if (subscriber->client.publisher() == entry.publisher && !entry.broadcast) continue;
         subscriber->client.deliver(frame);
-        ++delivered_;
+        ++delivered;
     }
+    return delivered;
 }
 
 bool RouterCore::isWanted(std::string_view topic) const
 {
-    return !trie_.match(topic).empty();
+    const auto lock = lockTrie();
+    return !trie_.match(topic).empty() || std::any_of(otherCores_.begin(), otherCores_.end(),
+                                                      [&](const std::weak_ptr<RouterCore>& other)
+                                                      {
+                                                          const auto core = other.lock();
+                                                          return core && core->isWanted(topic);
+                                                      });
 }
 
 std::vector<std::string> RouterCore::subscriptions(const ClientSession& client) const
@@ -296,37 +381,49 @@ Strand<std::size_t> RouterCore::unroute(std::shared_ptr<RouterCore> core, std::s
 }
 
 Strand<PublishReceipt> RouterCore::publish(std::shared_ptr<RouterCore> core, std::string topic,
-                                           std::optional<Json> data)
+                                           std::optional<Json> data,
+                                           std::shared_ptr<std::atomic<std::size_t>> elsewhere)
 {
     if (auto wrong = checkTopic(topic, core->options_.topicLimits))
         throw Error(Errc::invalidArgument, std::move(*wrong));
     Publication publication{
         core->server_->newId(), core->server_->now(), std::move(topic), std::move(data), 0, false};
     core->delivered_ = 0;
+    core->counting_ = std::move(elsewhere);
     auto appended = core->broker_->tryAppend(publication);
+    core->counting_ = nullptr;
     const auto delivered = core->delivered_;
     if (!appended) appended = co_await core->broker_->append(std::move(publication));
     co_return PublishReceipt{appended->sequenceNumber, delivered};
 }
 
-Strand<std::vector<std::string>> RouterCore::topicSubscribers(std::shared_ptr<RouterCore> core,
-                                                              std::string topic)
+// What home logged before was put into the mailbox, and so posted, before the caller came here.
+Strand<> RouterCore::delivered(std::shared_ptr<RouterCore> core)
 {
-    std::vector<std::string> ids;
-    for (const Subscriber* const subscriber : core->trie_.match(topic))
-        ids.push_back(subscriber->client.id());
-    co_return ids;
+    static_cast<void>(core);
+    co_return;
 }
 
-Strand<std::map<std::string, std::vector<std::string>>>
+Strand<std::vector<NumberedClient>> RouterCore::topicSubscribers(std::shared_ptr<RouterCore> core,
+                                                                 std::string topic)
+{
+    std::vector<NumberedClient> clients;
+    const auto lock = core->lockTrie();
+    for (const Subscriber* const subscriber : core->trie_.match(topic))
+        clients.push_back({subscriber->client.number(), subscriber->client.id()});
+    co_return clients;
+}
+
+Strand<std::map<std::string, std::vector<NumberedClient>>>
 RouterCore::allSubscriptions(std::shared_ptr<RouterCore> core)
 {
-    std::map<std::string, std::vector<std::string>> all;
+    std::map<std::string, std::vector<NumberedClient>> all;
     core->server_->registry().forEach(
         [&](const ClientSession& client)
         {
             if (!client.data) return;
-            for (const auto& topic : Subscriber::of(client).topics) all[topic].push_back(client.id());
+            for (const auto& topic : Subscriber::of(client).topics)
+                all[topic].push_back({client.number(), client.id()});
         });
     co_return all;
 }

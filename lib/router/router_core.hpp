@@ -1,6 +1,10 @@
 #pragma once
 
+#include "coro/mailbox.hpp"
+#include "coro/pool_lease.hpp"
 #include "coro/task_group.hpp"
+#include "router/home_link.hpp"
+#include "router/publish_origin.hpp"
 #include "router/routes.hpp"
 #include "router/subscriber.hpp"
 #include "router/topic_lines.hpp"
@@ -12,19 +16,24 @@
 #include <strandcast/strand.hpp>
 #include <strandcast/ws_router.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace strandcast
 {
 
-/// What a WSRouter is a handle on. Its strands own it. Used on its server's shard alone, but for abandon().
+/// What a WSRouter is a handle on: a router, or its part on one shard of a pool. Each part has the
+/// subscriptions of its shard's clients; the first one is at home where the log is, and publishes of all
+/// parts pass the routes there. Its strands own it. Used on its server's shard alone, but for abandon().
 class RouterCore final : public RequestHandler, public BrokerSink
 {
 public:
@@ -35,6 +44,9 @@ public:
 
     [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
 
+    /// Makes `parts` those of one router, the first of them its home. Before they are attached.
+    static void link(const std::vector<std::shared_ptr<RouterCore>>& parts);
+
     /// Begins to serve what the server's clients ask for. On any thread; it takes effect before what is asked
     /// of the server or the router afterwards.
     static void attach(const std::shared_ptr<RouterCore>& core);
@@ -42,11 +54,16 @@ public:
     // The operations of WSRouter, each of which owns the core while it runs.
     [[nodiscard]] static Strand<> route(std::shared_ptr<RouterCore> core, RouteConfig config);
     [[nodiscard]] static Strand<std::size_t> unroute(std::shared_ptr<RouterCore> core, std::string topic);
+    /// `elsewhere` counts for how many clients of other parts it was queued, once delivered() has ended
+    /// there.
     [[nodiscard]] static Strand<PublishReceipt> publish(std::shared_ptr<RouterCore> core, std::string topic,
-                                                        std::optional<Json> data);
-    [[nodiscard]] static Strand<std::vector<std::string>> topicSubscribers(std::shared_ptr<RouterCore> core,
-                                                                           std::string topic);
-    [[nodiscard]] static Strand<std::map<std::string, std::vector<std::string>>>
+                                                        std::optional<Json> data,
+                                                        std::shared_ptr<std::atomic<std::size_t>> elsewhere);
+    /// Ends when this part has delivered what home had logged before.
+    [[nodiscard]] static Strand<> delivered(std::shared_ptr<RouterCore> core);
+    [[nodiscard]] static Strand<std::vector<NumberedClient>>
+    topicSubscribers(std::shared_ptr<RouterCore> core, std::string topic);
+    [[nodiscard]] static Strand<std::map<std::string, std::vector<NumberedClient>>>
     allSubscriptions(std::shared_ptr<RouterCore> core);
 
     /// The handle has gone, on whichever thread: routes are let go of, and what runs is cancelled.
@@ -65,16 +82,29 @@ private:
     [[nodiscard]] bool isWanted(std::string_view topic) const override;
 
     [[nodiscard]] std::optional<std::string> whatIsWrong(std::string_view pattern) const;
-    void append(ClientSession* client, std::uint64_t publisher, RoutedPublish publish);
-    void waitInLine(ClientSession& client, RoutedPublish publish);
+    [[nodiscard]] std::unique_lock<std::mutex> lockTrie() const;
+    static void defer(ClientSession& client, std::variant<SubscribeMessage, UnsubscribeMessage> request);
+    void forward(ClientSession& client, RoutedPublish publish);
+    void takeForwarded(std::vector<ForwardedPublish>& batch);
+    void takeNews(std::vector<NewsFromHome>& batch);
+    void take(const ForwardedAnswer& answer);
+    void placed(const HomeLink::Waiting& waiting);
+    void admit(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
+    void append(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
+    void waitInLine(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
+    void countWaiting(ClientSession& client);
     void leaveLine(std::uint64_t client);
     void letAllGoOn();
-    void deliver(const LogEntry& entry);
-    void answer(std::uint64_t client, std::string_view messageId, ErrorCode code, std::string_view text);
+    void unlink();
+    [[nodiscard]] std::size_t deliver(const LogEntry& entry);
+    [[nodiscard]] bool isWantedByOthers(std::string_view topic) const;
+    void acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId);
+    void refuse(const PublishOrigin& origin, std::string_view messageId, ErrorCode code,
+                std::string_view text);
 
     [[nodiscard]] static Strand<> workOnLine(std::shared_ptr<RouterCore> core, std::string topic);
     [[nodiscard]] static Strand<> pass(std::shared_ptr<RouterCore> core, WaitingPublish waiting);
-    [[nodiscard]] static Strand<> appendElsewhere(std::shared_ptr<RouterCore> core, std::uint64_t client,
+    [[nodiscard]] static Strand<> appendElsewhere(std::shared_ptr<RouterCore> core, PublishOrigin origin,
                                                   std::string messageId, Publication publication);
 
     struct ByNumber
@@ -85,16 +115,28 @@ private:
         }
     };
 
+    const PoolLease lease_;  // the first, so that the pool outlives the rest
     const ShardExecutor executor_;
     std::shared_ptr<ServerCore> server_;
     RouterOptions options_;
     std::shared_ptr<Broker> broker_;
     mutable Trie<Subscriber*, ByNumber> trie_;  // whose answers are cached
+    mutable std::mutex trieMutex_;              // home asks other parts whether a topic is wanted
     Routes routes_;
     TopicLines lines_;
     TaskGroup strands_;
     std::weak_ptr<RouterCore> self_;  // for the strands that it starts
     std::size_t delivered_ = 0;       // for how many clients the entry that was appended last was queued
+    std::shared_ptr<std::atomic<std::size_t>> counting_;  // the same in other parts, for who is publishing
+
+    // What links the parts of a router on several shards.
+    std::size_t part_ = 0;                                              // its place among them; home is 0
+    std::shared_ptr<const Mailbox<ForwardedPublish>> incoming_;         // home: from the others
+    std::vector<std::shared_ptr<const Mailbox<NewsFromHome>>> others_;  // home: to them, by their place
+    std::vector<std::weak_ptr<RouterCore>> otherCores_;
+    std::shared_ptr<const Mailbox<NewsFromHome>> news_;  // another: from home
+    std::optional<HomeLink> home_;                       // another: to it
+
     bool attached_ = false;
     bool abandoned_ = false;
 };

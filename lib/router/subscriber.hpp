@@ -4,7 +4,9 @@
 #include "server/request_handler.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace strandcast
@@ -26,8 +28,12 @@ struct Subscriber final : SessionData
 
     ClientSession& client;
     std::vector<std::string> topics;   ///< what it is subscribed to, in the order in which it was subscribed
-    std::size_t waitingPublishes = 0;  ///< of its own, behind routes
-    bool isPaused = false;             ///< because these are too many
+    std::size_t waitingPublishes = 0;  ///< of its own, behind routes or on their way to the home shard
+    std::size_t unplacedPublishes =
+        0;  ///< of those, so many have no place in the log's or a line's order yet
+    /// Waits until these have one: a client's requests take effect in their order.
+    std::unique_ptr<std::variant<SubscribeMessage, UnsubscribeMessage>> deferred;
+    bool isPaused = false;  ///< because these are too many
 };
 
 }  // namespace strandcast

@@ -1,9 +1,10 @@
 #pragma once
 
+#include "router/publish_origin.hpp"
+
 #include <strandcast/ws_router.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <iterator>
 #include <map>
@@ -18,8 +19,7 @@ namespace strandcast
 /// A publish that waits for its topic's routes.
 struct WaitingPublish
 {
-    std::uint64_t client;     ///< its number; the client may be gone when the turn comes
-    std::uint64_t publisher;  ///< what the log knows it by
+    PublishOrigin origin;
     RoutedPublish publish;
 };
 

@@ -1,5 +1,4 @@
-#include "coro/hop.hpp"
-#include "router/router_core.hpp"
+#include "router/router_parts.hpp"
 #include "server/server_parts.hpp"
 
 #include <strandcast/error.hpp>
@@ -14,45 +13,44 @@ WSRouter::WSRouter(WSServer& server, RouterOptions options)
 {
     if (!server.parts_->first().claimHandler())
         throw Error(Errc::invalidArgument, "the server has a router already");
-    core_ = std::make_shared<RouterCore>(server.parts_->all().front(), std::move(options));
-    RouterCore::attach(core_);
+    parts_ = std::make_shared<const RouterParts>(*server.parts_, options);
 }
 
 WSRouter::WSRouter(WSRouter&&) noexcept = default;
 
 WSRouter::~WSRouter()
 {
-    if (core_) RouterCore::abandon(std::move(core_));
+    if (parts_) parts_->abandon();
 }
 
 asio::awaitable<void> WSRouter::route(RouteConfig config)
 {
-    return hop(core_->executor(), RouterCore::route(core_, std::move(config)));
+    return RouterParts::route(parts_, std::move(config));
 }
 
 asio::awaitable<std::size_t> WSRouter::unroute(std::string topic)
 {
-    return hop(core_->executor(), RouterCore::unroute(core_, std::move(topic)));
+    return RouterParts::unroute(parts_, std::move(topic));
 }
 
 asio::awaitable<PublishReceipt> WSRouter::publish(std::string topic, Json data)
 {
-    return hop(core_->executor(), RouterCore::publish(core_, std::move(topic), std::move(data)));
+    return RouterParts::publish(parts_, std::move(topic), std::move(data));
 }
 
 asio::awaitable<PublishReceipt> WSRouter::publish(std::string topic)
 {
-    return hop(core_->executor(), RouterCore::publish(core_, std::move(topic), std::nullopt));
+    return RouterParts::publish(parts_, std::move(topic), std::nullopt);
 }
 
 asio::awaitable<std::vector<std::string>> WSRouter::getTopicSubscribers(std::string topic) const
 {
-    return hop(core_->executor(), RouterCore::topicSubscribers(core_, std::move(topic)));
+    return RouterParts::topicSubscribers(parts_, std::move(topic));
 }
 
 asio::awaitable<std::map<std::string, std::vector<std::string>>> WSRouter::getAllSubscriptions() const
 {
-    return hop(core_->executor(), RouterCore::allSubscriptions(core_));
+    return RouterParts::allSubscriptions(parts_);
 }
 
 }  // namespace strandcast
