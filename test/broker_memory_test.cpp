@@ -4,10 +4,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -337,4 +339,105 @@ TEST_CASE("topics that are wanted do not keep the others from being forgotten")
     for (int i = 0; i < 1'000; ++i) append(broker, "other");
     CHECK(broker.topicCount() == 501);
     broker.detach(listener);
+}
+
+TEST_CASE("several publications are appended side by side, whatever a sink appends while it is told")
+{
+    MemoryBroker broker;
+    Listener listener;
+    listener.onEntry = [&](const LogEntry& entry)
+    {
+        if (entry.id == "1") append(broker, "entity", "2");
+    };
+    broker.attach(listener);
+    std::vector<Publication> both;
+    both.push_back(publication("entity", "1"));
+    both.push_back(publication("channel", "1"));
+    both.push_back(publication("entity", "1"));
+    const auto first = broker.tryAppend(both);
+    CHECK(first->sequenceNumber == 1);
+    CHECK(first->offset == 1);
+    CHECK(listener.ids() == Ids{"1", "1", "1", "2", "2", "2"});
+    std::vector<std::uint64_t> numbers;
+    for (const auto& entry : listener.heard) numbers.push_back(entry->sequenceNumber);
+    CHECK(numbers == std::vector<std::uint64_t>{1, 1, 2, 3, 4, 5});
+    CHECK(listener.heard[1]->topic == "channel");
+    std::vector<Publication> none;
+    CHECK(broker.tryAppend(none)->offset == 0);
+    broker.detach(listener);
+}
+
+TEST_CASE("a sink that throws keeps no other from being told, now or later, and who appends hears of it")
+{
+    MemoryBroker broker;
+    Listener bad;
+    Listener good;
+    bad.onEntry = [](const LogEntry& entry)
+    {
+        if (entry.id == "1") throw std::runtime_error("no promise kept");
+    };
+    broker.attach(bad);
+    broker.attach(good);
+    Publication event = publication("a", "1");
+    CHECK_THROWS_AS(static_cast<void>(broker.tryAppend(event)), std::runtime_error);
+    append(broker, "a", "2");
+    CHECK(good.ids() == Ids{"1", "2"});
+    CHECK(bad.ids() == Ids{"1", "2"});
+    CHECK(broker.entryCount() == 2);
+    broker.detach(bad);
+    broker.detach(good);
+    append(broker, "a", "3");
+    CHECK(good.ids() == Ids{"1", "2"});
+}
+
+TEST_CASE("what is too old is gone from what the log shows, though nothing was appended since")
+{
+    FakeClock clock;
+    MemoryBroker broker({.maxAge = 10s, .forgetTopicAfter = 1min, .clock = &clock});
+    append(broker, "a", "1");
+    clock.at += 5s;
+    append(broker, "b", "2");
+    clock.at += 6s;
+    const auto range = read(broker, 0, 10);
+    REQUIRE(range.entries.size() == 1);
+    CHECK(range.entries[0]->id == "2");
+    CHECK(range.oldestOffset == 2);
+    CHECK(broker.tryReadLast({.topics = {"a", "b"}})->entries.size() == 1);
+    clock.at += 6s;
+    CHECK(broker.entryCount() == 0);
+    CHECK(broker.byteCount() == 0);
+    CHECK(broker.topicCount() == 2);
+    clock.at += 1min;
+    CHECK(broker.topicCount() == 0);
+}
+
+TEST_CASE("the last events of topics are those that a look at the whole log finds")
+{
+    FakeClock clock;
+    MemoryBroker broker({.maxEntries = 60, .clock = &clock});
+    std::mt19937 random(5);
+    const auto topicOf = [](std::uint32_t number) { return "t." + std::to_string(number); };
+    for (int round = 0; round < 3'000; ++round)
+    {
+        append(broker, topicOf(random() % 30), std::to_string(round));
+        LastQuery query{.perTopic = random() % 4};
+        for (auto count = random() % 3; count > 0; --count) query.topics.push_back(topicOf(random() % 31));
+        const auto digit = static_cast<char>('0' + random() % 10);
+        if (random() % 2 == 0) query.matches = [=](std::string_view topic) { return topic.back() == digit; };
+
+        std::map<std::string, std::size_t> counts;
+        std::vector<EntryRef> expected;
+        const auto all = read(broker, 0, 1'000).entries;
+        for (auto entry = all.rbegin(); entry != all.rend(); ++entry)
+        {
+            const auto& topic = (*entry)->topic;
+            const bool isNamed =
+                std::find(query.topics.begin(), query.topics.end(), topic) != query.topics.end();
+            if (!isNamed && !(query.matches && query.matches(topic))) continue;
+            if (++counts[topic] <= query.perTopic) expected.insert(expected.begin(), *entry);
+        }
+        const auto last = broker.tryReadLast(query);
+        REQUIRE(last->entries == expected);
+        REQUIRE(last->newestOffset == static_cast<std::uint64_t>(round) + 1);
+    }
 }

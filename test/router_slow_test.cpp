@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 using namespace strandcast;
 
@@ -47,17 +49,26 @@ public:
 
     void attach(BrokerSink& sink) override { near_.attach(sink); }
     void detach(BrokerSink& sink) noexcept override { near_.detach(sink); }
-    [[nodiscard]] std::optional<Appended> tryAppend(Publication&) override { return std::nullopt; }
-    [[nodiscard]] Strand<Appended> append(Publication publication) override
+    [[nodiscard]] std::optional<Appended> tryAppend(std::span<Publication>) override { return std::nullopt; }
+    [[nodiscard]] Strand<Appended> append(std::vector<Publication> publications) override
     {
         const auto executor = co_await asio::this_coro::executor;
         for (int turn = 0; turn < 3; ++turn) co_await asio::post(executor, useStrand);
         if (isOutOfReach) throw std::runtime_error("a secret");
-        co_return *near_.tryAppend(publication);
+        co_return *near_.tryAppend(publications);
     }
     [[nodiscard]] Strand<LogRange> read(std::uint64_t offset, std::size_t limit) override
     {
         return near_.read(offset, limit);
+    }
+
+    [[nodiscard]] std::optional<LastEntries> tryReadLast(const LastQuery&) override { return std::nullopt; }
+    [[nodiscard]] Strand<LastEntries> readLast(LastQuery query) override
+    {
+        const auto executor = co_await asio::this_coro::executor;
+        for (int turn = 0; turn < 3; ++turn) co_await asio::post(executor, useStrand);
+        if (isOutOfReach) throw std::runtime_error("a secret");
+        co_return *near_.tryReadLast(query);
     }
 
 private:

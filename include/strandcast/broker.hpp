@@ -8,11 +8,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace strandcast
@@ -57,7 +59,8 @@ struct Appended
 class BrokerSink
 {
 public:
-    /// What was appended, in the order of the log. Must not throw. It may append in turn, or detach.
+    /// What was appended, in the order of the log. Must not throw: who appends would hear of it, once
+    /// everybody else has been told. It may append in turn, or detach.
     virtual void appended(std::span<const EntryRef> entries) = 0;
 
     /// Whether anybody is subscribed to this topic: if so its numbers are kept.
@@ -75,6 +78,21 @@ struct LogRange
         0;  ///< of what the log still holds; the newest's and one more where it is empty
 };
 
+/// Which of the newest events of a log are asked for.
+struct LastQuery
+{
+    std::vector<std::string> topics = {};                      ///< each by its name
+    std::function<bool(std::string_view topic)> matches = {};  ///< further topics; none without it
+    std::size_t perTopic = 1;                                  ///< so many of each
+};
+
+/// The newest events of some topics.
+struct LastEntries
+{
+    std::vector<EntryRef> entries;   ///< in the order of the log
+    std::uint64_t newestOffset = 0;  ///< what the log held then reaches to here
+};
+
 /// An ordered log of events: the seam between routers, be they in one process or on several machines. It
 /// numbers what is appended and tells every sink of it, in one order.
 class Broker
@@ -87,15 +105,32 @@ public:
     virtual void detach(BrokerSink& sink) noexcept = 0;
 
     /// Appends now, where the log is this thread's: the sinks have been told when it returns, or, inside a
-    /// sink's appended(), will be when that has. Nothing where the log is elsewhere: then append() is to be
-    /// awaited.
-    [[nodiscard]] virtual std::optional<Appended> tryAppend(Publication& publication) = 0;
+    /// sink's appended(), will be when that has. Several are appended side by side, all or none. Nothing
+    /// where the log is elsewhere: then append() is to be awaited.
+    /// @returns what became of the first.
+    [[nodiscard]] virtual std::optional<Appended> tryAppend(std::span<Publication> publications) = 0;
+    [[nodiscard]] std::optional<Appended> tryAppend(Publication& publication)
+    {
+        return tryAppend(std::span(&publication, 1));
+    }
 
-    /// Appends. Calls take effect in the order in which they are first awaited. Cancelling may come too late.
-    [[nodiscard]] virtual Strand<Appended> append(Publication publication) = 0;
+    /// Appends, several side by side. Calls take effect in the order in which they are first awaited.
+    /// Cancelling may come too late.
+    /// @returns what became of the first.
+    [[nodiscard]] virtual Strand<Appended> append(std::vector<Publication> publications) = 0;
+    [[nodiscard]] Strand<Appended> append(Publication publication)
+    {
+        std::vector<Publication> one;
+        one.push_back(std::move(publication));
+        return append(std::move(one));
+    }
 
     /// Up to `limit` entries behind `offset`, the oldest first.
     [[nodiscard]] virtual Strand<LogRange> read(std::uint64_t offset, std::size_t limit) = 0;
+
+    /// The newest events of topics, now, where the log is this thread's; else readLast() is to be awaited.
+    [[nodiscard]] virtual std::optional<LastEntries> tryReadLast(const LastQuery& query) = 0;
+    [[nodiscard]] virtual Strand<LastEntries> readLast(LastQuery query) = 0;
 };
 
 struct MemoryBrokerOptions
@@ -120,14 +155,19 @@ public:
 
     void attach(BrokerSink& sink) override;
     void detach(BrokerSink& sink) noexcept override;
-    [[nodiscard]] std::optional<Appended> tryAppend(Publication& publication) override;
-    [[nodiscard]] Strand<Appended> append(Publication publication) override;
+    using Broker::append;
+    using Broker::tryAppend;
+    [[nodiscard]] std::optional<Appended> tryAppend(std::span<Publication> publications) override;
+    [[nodiscard]] Strand<Appended> append(std::vector<Publication> publications) override;
     [[nodiscard]] Strand<LogRange> read(std::uint64_t offset, std::size_t limit) override;
+    [[nodiscard]] std::optional<LastEntries> tryReadLast(const LastQuery& query) override;
+    [[nodiscard]] Strand<LastEntries> readLast(LastQuery query) override;
 
-    [[nodiscard]] std::size_t entryCount() const noexcept;
-    [[nodiscard]] std::size_t byteCount() const noexcept;
+    // What is too old by now does not count.
+    [[nodiscard]] std::size_t entryCount() const;
+    [[nodiscard]] std::size_t byteCount() const;
     /// How many topics it remembers the numbers of.
-    [[nodiscard]] std::size_t topicCount() const noexcept;
+    [[nodiscard]] std::size_t topicCount() const;
 
 private:
     class Log;
