@@ -209,8 +209,8 @@ TEST_CASE("what is asked of the server and the router is asked of every shard")
                  for (auto& peer : peers) CHECK(brief(co_await peer.message()) == "pong all");
 
                  RawPeer sixth(pooled.io);
-            co_await sixth.connect(pooled.server.port());
-            co_await sixth.upgrade();
+                 co_await sixth.connect(pooled.server.port());
+                 co_await sixth.upgrade();
                  CHECK(co_await sixth.closed() == "1008 Max connections reached");
                  CHECK(co_await pooled.server.disconnectClient(ids[2]));
                  CHECK(co_await peers[2].closed() == "1000 Disconnected by server");

@@ -63,7 +63,7 @@ struct RouterOptions
 struct PublishReceipt
 {
     std::uint64_t sequenceNumber = 0;  ///< of the event in its topic
-    std::size_t subscribers = 0;       ///< for how many clients of this server it was queued
+    std::size_t subscribers = 0;  ///< for how many clients of this server it was queued, not dropped at once
 };
 
 /// Who gets what: subscriptions with patterns, routes, and the log. One router to a server.
@@ -105,6 +105,8 @@ public:
     getAllSubscriptions() const;
 
 private:
+    friend struct RouterAccess;
+
     std::shared_ptr<const RouterParts> parts_;
 };
 

@@ -232,20 +232,26 @@ void PeerConnection::append(Opcode opcode, std::span<const std::byte> payload)
     wantFlush();
 }
 
-void PeerConnection::sendEvent(const SharedFrame& frame)
+bool PeerConnection::sendEvent(const SharedFrame& frame)
 {
-    if (state_ != State::open) return handler_.onEventDropped(frame.topic());
+    const auto dropAtOnce = [&]
+    {
+        handler_.onEventDropped(frame.topic());
+        return false;
+    };
+    if (state_ != State::open) return dropAtOnce();
     const auto size = frame.bytes().size();
     while (outbox_.isFullFor(size, options_.outbox))
     {
         const auto dropped = outbox_.takeOldestEvent();
         // The only event left has begun to leave, and is out of reach: the new one is the one that does not
         // fit.
-        if (!dropped) return handler_.onEventDropped(frame.topic());
+        if (!dropped) return dropAtOnce();
         handler_.onEventDropped(dropped.topic());
     }
     outbox_.pushEvent(frame);
     wantFlush();
+    return true;
 }
 
 void PeerConnection::ping()

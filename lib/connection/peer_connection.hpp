@@ -81,7 +81,8 @@ public:
 
     /// Queues an event that many share; what does not fit is dropped, the oldest first, and told to the
     /// handler, as is every event once closing.
-    void sendEvent(const SharedFrame& frame);
+    /// @returns false where it was dropped at once.
+    bool sendEvent(const SharedFrame& frame);
 
     /// Queues a WebSocket ping.
     void ping();

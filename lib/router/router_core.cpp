@@ -88,6 +88,7 @@ void RouterCore::abandon(std::shared_ptr<RouterCore> core)
                                         "No router");
                        core->unlink();
                        core->routes_.clear();
+                       core->gates_.clear();
                        core->strands_.cancel();
                        if (!std::exchange(core->attached_, false)) return;
                        if (!core->home_) core->broker_->detach(*core);
@@ -199,29 +200,78 @@ void RouterCore::admit(const PublishOrigin& origin, ClientSession* client, Route
 
 void RouterCore::append(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish)
 {
-    Publication publication{server_->newId(),        server_->now(),   std::move(publish.topic),
-                            std::move(publish.data), origin.publisher, publish.broadcast};
-    if (broker_->tryAppend(publication)) return acknowledge(origin, client, publish.messageId);
-    if (const auto self = self_.lock())
-        strands_.spawn(appendElsewhere(self, origin, std::move(publish.messageId), std::move(publication)));
+    const auto self = gates_.empty() ? nullptr : self_.lock();  // a gate may end the router's handle
+    const auto messageId = publish.messageId;
+    try
+    {
+        auto judgement = gates_.judge(publish);
+        if (abandoned_) judgement.refusal = GateRefusal{ErrorCode::internalError, "No router"};
+        if (judgement.refusal)
+            return refuse(origin, messageId, judgement.refusal->code, judgement.refusal->text);
+        Publication publication{server_->newId(),        server_->now(),   std::move(publish.topic),
+                                std::move(publish.data), origin.publisher, publish.broadcast};
+        std::vector<Publication> further;
+        for (auto& topic : judgement.furtherTopics)
+        {
+            if (!mayAlsoBeLoggedOn(topic, publication.topic)) continue;
+            further.push_back(publication);
+            further.back().topic = std::move(topic);
+        }
+        if (!further.empty()) further.insert(further.begin(), publication);
+        const auto all = further.empty() ? std::span(&publication, 1) : std::span(further);
+        if (const auto appended = broker_->tryAppend(all))
+            return logged(origin, client, messageId, judgement, *appended);
+        if (further.empty()) further.push_back(std::move(publication));
+        if (const auto owner = self_.lock())
+            strands_.spawn(
+                appendElsewhere(owner, origin, messageId, std::move(judgement), std::move(further)));
+    }
+    catch (...)
+    {
+        // Its text stays here.
+        refuse(origin, messageId, ErrorCode::internalError, "The publish could not be handled");
+    }
+}
+
+bool RouterCore::mayAlsoBeLoggedOn(const std::string& further, const std::string& topic) const
+{
+    return further != topic && !checkTopic(further, options_.topicLimits) && !isReserved(further);
+}
+
+void RouterCore::logged(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
+                        const Judgement& judgement, const Appended& appended)
+{
+    acknowledge(origin, client, messageId);
+    for (const auto& tell : judgement.logged)
+    {
+        try
+        {
+            tell(appended);
+        }
+        catch (...)
+        {
+            // The publish is logged and acknowledged, whatever becomes of what follows it.
+        }
+    }
 }
 
 Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, PublishOrigin origin,
-                                     std::string messageId, Publication publication)
+                                     std::string messageId, Judgement judgement,
+                                     std::vector<Publication> publications)
 {
-    bool failed = false;
+    std::optional<Appended> appended;
     try
     {
-        co_await core->broker_->append(std::move(publication));
+        appended = co_await core->broker_->append(std::move(publications));
     }
     catch (const std::exception&)
     {
-        failed = true;
+        // Its text stays here.
     }
-    if (failed)
-        core->refuse(origin, messageId, ErrorCode::internalError, "The log is out of reach");
+    if (appended)
+        core->logged(origin, nullptr, messageId, judgement, *appended);
     else
-        core->acknowledge(origin, nullptr, messageId);
+        core->refuse(origin, messageId, ErrorCode::internalError, "The log is out of reach");
 }
 
 void RouterCore::acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId)
@@ -330,26 +380,32 @@ void RouterCore::appended(std::span<const EntryRef> entries)
 {
     for (const auto& entry : entries)
     {
+        Counted* const counted = counted_ && counted_->id == entry->id ? counted_ : nullptr;
         for (const auto& other : others_)
-            if (other) other->put(ForwardedEntry{entry, counting_});
-        delivered_ = deliver(*entry);
+            if (other) other->put(ForwardedEntry{entry, counted ? counted->elsewhere : nullptr});
+        const auto queued = deliver(*entry);
+        if (counted) counted->queued += queued;
     }
 }
 
 std::size_t RouterCore::deliver(const LogEntry& entry)
 {
     const auto lock = lockTrie();
-    const auto subscribers = trie_.match(entry.topic);
-    if (subscribers.empty()) return 0;
-    const auto& frame = eventFrame(entry);
-    std::size_t delivered = 0;
-    for (Subscriber* const subscriber : subscribers)
+    std::size_t queued = 0;
+    for (Subscriber* const subscriber : trie_.match(entry.topic))
     {
         if (subscriber->client.publisher() == entry.publisher && !entry.broadcast) continue;
-        subscriber->client.deliver(frame);
-        ++delivered;
+        try
+        {
+            if (subscriber->client.deliver(eventFrame(entry))) ++queued;
+        }
+        catch (...)
+        {
+            // Out of memory, as it must be: this client would miss an event, and nobody else.
+            subscriber->client.close({CloseCode::internalError, "Internal error"});
+        }
     }
-    return delivered;
+    return queued;
 }
 
 bool RouterCore::isWanted(std::string_view topic) const
@@ -370,6 +426,7 @@ std::vector<std::string> RouterCore::subscriptions(const ClientSession& client) 
 
 Strand<> RouterCore::route(std::shared_ptr<RouterCore> core, RouteConfig config)
 {
+    core->throwIfAbandoned();
     core->routes_.add({TopicPattern(std::move(config.topic), core->options_.topicLimits),
                        std::move(config.handler), std::move(config.middleware)});
     co_return;
@@ -377,24 +434,92 @@ Strand<> RouterCore::route(std::shared_ptr<RouterCore> core, RouteConfig config)
 
 Strand<std::size_t> RouterCore::unroute(std::shared_ptr<RouterCore> core, std::string topic)
 {
+    core->throwIfAbandoned();
     co_return core->routes_.remove(topic);
 }
 
-Strand<PublishReceipt> RouterCore::publish(std::shared_ptr<RouterCore> core, std::string topic,
+void RouterCore::throwIfAbandoned() const
+{
+    if (abandoned_) throw Error(Errc::cancelled);
+}
+
+void RouterCore::checkTopics(const std::vector<std::string>& topics) const
+{
+    for (const auto& topic : topics)
+        if (auto wrong = checkTopic(topic, options_.topicLimits))
+            throw Error(Errc::invalidArgument, std::move(*wrong));
+}
+
+std::vector<Publication> RouterCore::serverPublications(std::vector<std::string> topics,
+                                                        std::optional<Json> data) const
+{
+    std::vector<Publication> publications;
+    publications.reserve(topics.size());
+    const Publication event{server_->newId(), server_->now(), {}, std::move(data), 0, false};
+    for (auto& topic : topics) publications.push_back(event), publications.back().topic = std::move(topic);
+    return publications;
+}
+
+Strand<PublishReceipt> RouterCore::publish(std::shared_ptr<RouterCore> core, std::vector<std::string> topics,
                                            std::optional<Json> data,
                                            std::shared_ptr<std::atomic<std::size_t>> elsewhere)
 {
-    if (auto wrong = checkTopic(topic, core->options_.topicLimits))
-        throw Error(Errc::invalidArgument, std::move(*wrong));
-    Publication publication{
-        core->server_->newId(), core->server_->now(), std::move(topic), std::move(data), 0, false};
-    core->delivered_ = 0;
-    core->counting_ = std::move(elsewhere);
-    auto appended = core->broker_->tryAppend(publication);
-    core->counting_ = nullptr;
-    const auto delivered = core->delivered_;
-    if (!appended) appended = co_await core->broker_->append(std::move(publication));
-    co_return PublishReceipt{appended->sequenceNumber, delivered};
+    core->throwIfAbandoned();
+    core->checkTopics(topics);
+    auto publications = core->serverPublications(std::move(topics), std::move(data));
+    Counted counted{publications.front().id, std::move(elsewhere)};
+    const auto outer = std::exchange(core->counted_, &counted);
+    std::optional<Appended> appended;
+    try
+    {
+        appended = core->broker_->tryAppend(publications);
+    }
+    catch (...)
+    {
+        core->counted_ = outer;
+        throw;
+    }
+    core->counted_ = outer;
+    if (!appended)
+    {
+        // A strand of the router's own appends, which ends with the router; who cancels stops waiting for it.
+        const auto append = core->beginAppend(std::move(publications));
+        while (!append->isOver) co_await append->ended.wait();
+        core->throwIfAbandoned();
+        if (append->failure) std::rethrow_exception(append->failure);
+        appended = append->appended;
+    }
+    co_return PublishReceipt{appended->sequenceNumber, counted.queued};
+}
+
+void RouterCore::publishNow(std::vector<std::string> topics, std::optional<Json> data)
+{
+    if (abandoned_) return;
+    checkTopics(topics);
+    auto publications = serverPublications(std::move(topics), std::move(data));
+    if (!broker_->tryAppend(publications)) static_cast<void>(beginAppend(std::move(publications)));
+}
+
+std::shared_ptr<RouterCore::FarAppend> RouterCore::beginAppend(std::vector<Publication> publications)
+{
+    auto append = std::make_shared<FarAppend>(executor_);
+    strands_.spawn(appendForServer(self_.lock(), std::move(publications), append));
+    return append;
+}
+
+Strand<> RouterCore::appendForServer(std::shared_ptr<RouterCore> core, std::vector<Publication> publications,
+                                     std::shared_ptr<FarAppend> append)
+{
+    try
+    {
+        append->appended = co_await core->broker_->append(std::move(publications));
+    }
+    catch (...)
+    {
+        append->failure = std::current_exception();
+    }
+    append->isOver = true;
+    append->ended.notify();
 }
 
 // What home logged before was put into the mailbox, and so posted, before the caller came here.
@@ -407,6 +532,7 @@ Strand<> RouterCore::delivered(std::shared_ptr<RouterCore> core)
 Strand<std::vector<NumberedClient>> RouterCore::topicSubscribers(std::shared_ptr<RouterCore> core,
                                                                  std::string topic)
 {
+    core->throwIfAbandoned();
     std::vector<NumberedClient> clients;
     const auto lock = core->lockTrie();
     for (const Subscriber* const subscriber : core->trie_.match(topic))
@@ -417,6 +543,7 @@ Strand<std::vector<NumberedClient>> RouterCore::topicSubscribers(std::shared_ptr
 Strand<std::map<std::string, std::vector<NumberedClient>>>
 RouterCore::allSubscriptions(std::shared_ptr<RouterCore> core)
 {
+    core->throwIfAbandoned();
     std::map<std::string, std::vector<NumberedClient>> all;
     core->server_->registry().forEach(
         [&](const ClientSession& client)

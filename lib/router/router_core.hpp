@@ -2,7 +2,9 @@
 
 #include "coro/mailbox.hpp"
 #include "coro/pool_lease.hpp"
+#include "coro/signal.hpp"
 #include "coro/task_group.hpp"
+#include "router/gates.hpp"
 #include "router/home_link.hpp"
 #include "router/publish_origin.hpp"
 #include "router/routes.hpp"
@@ -18,6 +20,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -54,9 +57,11 @@ public:
     // The operations of WSRouter, each of which owns the core while it runs.
     [[nodiscard]] static Strand<> route(std::shared_ptr<RouterCore> core, RouteConfig config);
     [[nodiscard]] static Strand<std::size_t> unroute(std::shared_ptr<RouterCore> core, std::string topic);
+    /// Logs one event on each of the topics, side by side and by the same id; the receipt is of the first.
     /// `elsewhere` counts for how many clients of other parts it was queued, once delivered() has ended
     /// there.
-    [[nodiscard]] static Strand<PublishReceipt> publish(std::shared_ptr<RouterCore> core, std::string topic,
+    [[nodiscard]] static Strand<PublishReceipt> publish(std::shared_ptr<RouterCore> core,
+                                                        std::vector<std::string> topics,
                                                         std::optional<Json> data,
                                                         std::shared_ptr<std::atomic<std::size_t>> elsewhere);
     /// Ends when this part has delivered what home had logged before.
@@ -65,6 +70,14 @@ public:
     topicSubscribers(std::shared_ptr<RouterCore> core, std::string topic);
     [[nodiscard]] static Strand<std::map<std::string, std::vector<NumberedClient>>>
     allSubscriptions(std::shared_ptr<RouterCore> core);
+
+    /// The same without waiting for it, at home, on its shard: where the log is this thread's, it is logged
+    /// and queued when this returns. An abandoned router ignores it.
+    /// @throws Error with Errc::invalidArgument for a topic that is none.
+    void publishNow(std::vector<std::string> topics, std::optional<Json> data);
+
+    /// Who judges what clients publish. On any thread.
+    [[nodiscard]] Gates& gates() noexcept { return gates_; }
 
     /// The handle has gone, on whichever thread: routes are let go of, and what runs is cancelled.
     static void abandon(std::shared_ptr<RouterCore> core);
@@ -81,7 +94,31 @@ private:
     void appended(std::span<const EntryRef> entries) override;
     [[nodiscard]] bool isWanted(std::string_view topic) const override;
 
+    /// How many times what is being published was queued.
+    struct Counted
+    {
+        std::string id;
+        std::shared_ptr<std::atomic<std::size_t>> elsewhere;  // the same in other parts
+        std::size_t queued = 0;
+    };
+
+    /// A publish of the server's own that waits for a log elsewhere.
+    struct FarAppend
+    {
+        explicit FarAppend(ShardExecutor executor) : ended(executor) {}
+
+        Signal ended;
+        bool isOver = false;
+        std::optional<Appended> appended;
+        std::exception_ptr failure;
+    };
+
+    void throwIfAbandoned() const;
     [[nodiscard]] std::optional<std::string> whatIsWrong(std::string_view pattern) const;
+    void checkTopics(const std::vector<std::string>& topics) const;
+    [[nodiscard]] std::vector<Publication> serverPublications(std::vector<std::string> topics,
+                                                              std::optional<Json> data) const;
+    [[nodiscard]] std::shared_ptr<FarAppend> beginAppend(std::vector<Publication> publications);
     [[nodiscard]] std::unique_lock<std::mutex> lockTrie() const;
     static void defer(ClientSession& client, std::variant<SubscribeMessage, UnsubscribeMessage> request);
     void forward(ClientSession& client, RoutedPublish publish);
@@ -91,6 +128,9 @@ private:
     void placed(const HomeLink::Waiting& waiting);
     void admit(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
     void append(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
+    void logged(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
+                const Judgement& judgement, const Appended& appended);
+    [[nodiscard]] bool mayAlsoBeLoggedOn(const std::string& further, const std::string& topic) const;
     void waitInLine(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
     void countWaiting(ClientSession& client);
     void leaveLine(std::uint64_t client);
@@ -105,7 +145,11 @@ private:
     [[nodiscard]] static Strand<> workOnLine(std::shared_ptr<RouterCore> core, std::string topic);
     [[nodiscard]] static Strand<> pass(std::shared_ptr<RouterCore> core, WaitingPublish waiting);
     [[nodiscard]] static Strand<> appendElsewhere(std::shared_ptr<RouterCore> core, PublishOrigin origin,
-                                                  std::string messageId, Publication publication);
+                                                  std::string messageId, Judgement judgement,
+                                                  std::vector<Publication> publications);
+    [[nodiscard]] static Strand<> appendForServer(std::shared_ptr<RouterCore> core,
+                                                  std::vector<Publication> publications,
+                                                  std::shared_ptr<FarAppend> append);
 
     struct ByNumber
     {
@@ -124,10 +168,10 @@ private:
     mutable std::mutex trieMutex_;              // home asks other parts whether a topic is wanted
     Routes routes_;
     TopicLines lines_;
+    Gates gates_;
     TaskGroup strands_;
     std::weak_ptr<RouterCore> self_;  // for the strands that it starts
-    std::size_t delivered_ = 0;       // for how many clients the entry that was appended last was queued
-    std::shared_ptr<std::atomic<std::size_t>> counting_;  // the same in other parts, for who is publishing
+    Counted* counted_ = nullptr;      // of the publish that is under way
 
     // What links the parts of a router on several shards.
     std::size_t part_ = 0;                                              // its place among them; home is 0

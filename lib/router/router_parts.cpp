@@ -44,13 +44,14 @@ asio::awaitable<std::size_t> RouterParts::unroute(std::shared_ptr<const RouterPa
 }
 
 asio::awaitable<PublishReceipt> RouterParts::publish(std::shared_ptr<const RouterParts> router,
-                                                     std::string topic, std::optional<Json> data)
+                                                     std::vector<std::string> topics,
+                                                     std::optional<Json> data)
 {
     const auto others = std::span(router->parts_).subspan(1);
     const auto elsewhere = others.empty() ? nullptr : std::make_shared<std::atomic<std::size_t>>(0);
     auto receipt =
         co_await hop(router->home()->executor(),
-                     RouterCore::publish(router->home(), std::move(topic), std::move(data), elsewhere));
+                     RouterCore::publish(router->home(), std::move(topics), std::move(data), elsewhere));
     for (const auto& part : others) co_await hop(part->executor(), RouterCore::delivered(part));
     if (elsewhere) receipt.subscribers += elsewhere->load();
     co_return receipt;

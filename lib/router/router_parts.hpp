@@ -26,13 +26,14 @@ public:
 
     [[nodiscard]] const std::shared_ptr<RouterCore>& home() const noexcept { return parts_.front(); }
 
-    // The operations of WSRouter.
+    // The operations of WSRouter; an event may be published on several topics side by side.
     [[nodiscard]] static asio::awaitable<void> route(std::shared_ptr<const RouterParts> router,
                                                      RouteConfig config);
     [[nodiscard]] static asio::awaitable<std::size_t> unroute(std::shared_ptr<const RouterParts> router,
                                                               std::string topic);
     [[nodiscard]] static asio::awaitable<PublishReceipt> publish(std::shared_ptr<const RouterParts> router,
-                                                                 std::string topic, std::optional<Json> data);
+                                                                 std::vector<std::string> topics,
+                                                                 std::optional<Json> data);
     [[nodiscard]] static asio::awaitable<std::vector<std::string>>
     topicSubscribers(std::shared_ptr<const RouterParts> router, std::string topic);
     [[nodiscard]] static asio::awaitable<std::map<std::string, std::vector<std::string>>>

@@ -9,6 +9,18 @@
 namespace strandcast
 {
 
+namespace
+{
+
+std::vector<std::string> oneTopic(std::string topic)
+{
+    std::vector<std::string> topics;
+    topics.push_back(std::move(topic));
+    return topics;
+}
+
+}  // namespace
+
 WSRouter::WSRouter(WSServer& server, RouterOptions options)
 {
     if (!server.parts_->first().claimHandler())
@@ -35,12 +47,12 @@ asio::awaitable<std::size_t> WSRouter::unroute(std::string topic)
 
 asio::awaitable<PublishReceipt> WSRouter::publish(std::string topic, Json data)
 {
-    return RouterParts::publish(parts_, std::move(topic), std::move(data));
+    return RouterParts::publish(parts_, oneTopic(std::move(topic)), std::move(data));
 }
 
 asio::awaitable<PublishReceipt> WSRouter::publish(std::string topic)
 {
-    return RouterParts::publish(parts_, std::move(topic), std::nullopt);
+    return RouterParts::publish(parts_, oneTopic(std::move(topic)), std::nullopt);
 }
 
 asio::awaitable<std::vector<std::string>> WSRouter::getTopicSubscribers(std::string topic) const

@@ -201,10 +201,10 @@ bool ClientSession::push(std::string_view text)
     return true;
 }
 
-void ClientSession::deliver(const SharedFrame& event)
+bool ClientSession::deliver(const SharedFrame& event)
 {
     ++delivered_;
-    connection_.sendEvent(event);
+    return connection_.sendEvent(event);
 }
 
 void ClientSession::onDeadline()

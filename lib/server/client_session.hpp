@@ -45,8 +45,8 @@ public:
     void refuse(std::string_view messageId, ErrorCode code, std::string_view text,
                 std::string_view details = {});
 
-    /// Queues an event, as the outbox' bounds allow.
-    void deliver(const SharedFrame& event);
+    /// Queues an event, as the outbox' bounds allow. False where it was dropped at once.
+    bool deliver(const SharedFrame& event);
 
     /// Queues a message that the client did not ask for, as answers are. One that has too many of them to
     /// take is a slow consumer, and closed: nothing else would bound them. False where it is not queued.

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "router/publish_gate.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace strandcast
+{
+
+/// What all gates together say of a publish.
+struct Judgement
+{
+    std::optional<GateRefusal> refusal = {};
+    std::vector<std::string> furtherTopics = {};  ///< each once
+    std::vector<std::function<void(const Appended&)>> logged = {};
+};
+
+/// The gates of a router, in the order in which they were added. On any thread. A gate is let go of without
+/// the lock, for its end may do whatever it likes.
+class Gates
+{
+public:
+    using List = std::vector<std::shared_ptr<PublishGate>>;
+
+    void add(std::shared_ptr<PublishGate> gate);
+    void remove(const PublishGate& gate) noexcept;
+    void clear() noexcept;
+
+    /// Asks one after another, until one refuses.
+    [[nodiscard]] Judgement judge(const RoutedPublish& publish) const;
+
+    [[nodiscard]] bool empty() const noexcept { return !hasAny_; }
+
+private:
+    // A copy, so that who asks them is not disturbed.
+    [[nodiscard]] List all() const;
+
+    mutable std::mutex mutex_;
+    List gates_;
+    std::atomic<bool> hasAny_ = false;  // where there are none, looking costs nothing
+};
+
+}  // namespace strandcast
