@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <compare>
 #include <map>
+#include <new>
 #include <random>
 #include <set>
 #include <string>
@@ -274,4 +276,49 @@ TEST_CASE("an answer stays right when more are kept than there is room for")
             REQUIRE(trie.match("t" + std::to_string(topic)).size() == 1'500);
     REQUIRE(trie.erase("*", 1'499));
     CHECK(trie.match("t0").size() == 1'499);
+}
+
+namespace
+{
+
+// A number that cannot always be copied, as when there is no memory.
+struct Fragile
+{
+    explicit Fragile(int value) : number(value) {}
+    Fragile(const Fragile& other) : number(other.number)
+    {
+        if (fails) throw std::bad_alloc();
+    }
+    Fragile& operator=(const Fragile&) = default;
+
+    friend auto operator<=>(const Fragile&, const Fragile&) = default;
+
+    int number;
+    static inline bool fails = false;
+};
+
+}  // namespace
+
+TEST_CASE("a subscription that fails leaves the trie as it was")
+{
+    Trie<Fragile> trie;
+    const Fragile one(1);
+    trie.insert("a.b", one);
+    trie.insert("a.b.c.d", one);
+    for (const std::string_view pattern : {"a.b", "a.b.c.d", "a.b.c", "a.b.c.d.e.f", "a.*.x", "#.y", "z"})
+    {
+        CAPTURE(pattern);
+        Fragile::fails = true;
+        CHECK_THROWS_AS(trie.insert(pattern, Fragile(2)), std::bad_alloc);
+        Fragile::fails = false;
+        CHECK(trie.nodeCount() == 4);
+        CHECK(trie.size() == 2);
+        CHECK(trie.insert(pattern, Fragile(2)));
+        CHECK(trie.erase(pattern, Fragile(2)));
+        CHECK(trie.nodeCount() == 4);
+    }
+    CHECK(trie.erase("a.b.c.d", one));
+    CHECK(trie.nodeCount() == 2);
+    CHECK(trie.erase("a.b", one));
+    CHECK(trie.nodeCount() == 0);
 }

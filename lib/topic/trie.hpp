@@ -37,30 +37,36 @@ template <typename Subscriber, typename Less = std::less<Subscriber>>
 class Trie
 {
 public:
-    /// Subscribes to a topic or pattern. False where that is so already.
+    /// Subscribes to a topic or pattern. False where that is so already. Where it throws, nothing has
+    /// changed.
     bool insert(std::string_view pattern, Subscriber subscriber)
     {
-        Node* node = &root(separatorOf(pattern));
-        forEachSegment(pattern, [&](std::string_view segment) { node = &descend(*node, segment); });
-        auto& subscribers = node->subscribers;
-        const auto place = std::lower_bound(subscribers.begin(), subscribers.end(), subscriber, Less());
-        if (place != subscribers.end() && *place == subscriber) return false;
-        subscribers.insert(place, std::move(subscriber));
+        try
+        {
+            Node* node = &root(separatorOf(pattern));
+            forEachSegment(pattern, [&](std::string_view segment) { node = &descend(*node, segment); });
+            auto& subscribers = node->subscribers;
+            const auto place = std::lower_bound(subscribers.begin(), subscribers.end(), subscriber, Less());
+            if (place != subscribers.end() && *place == subscriber) return false;
+            subscribers.insert(place, std::move(subscriber));
+        }
+        catch (...)
+        {
+            prune(pattern);
+            throw;
+        }
         ++size_;
         forgetAnswers();
         return true;
     }
 
-    /// False where it was not subscribed.
+    /// False where it was not subscribed. It needs no memory.
     bool erase(std::string_view pattern, const Subscriber& subscriber)
     {
-        std::vector<std::pair<Node*, std::string_view>>
-            path;  // each node on the way, and how to go on from it
         Node* node = &root(separatorOf(pattern));
         forEachSegment(pattern,
                        [&](std::string_view segment)
                        {
-                           path.emplace_back(node, segment);
                            if (node) node = node->child(segment);
                        });
         if (!node) return false;
@@ -70,12 +76,7 @@ public:
         subscribers.erase(found);
         --size_;
         forgetAnswers();
-        for (auto step = path.rbegin(); step != path.rend() && node->isUnused(); ++step)
-        {
-            node = step->first;
-            node->eraseChild(step->second);
-            --nodes_;
-        }
+        prune(pattern);
         return true;
     }
 
@@ -150,10 +151,12 @@ private:
                 children.erase(children.find(segment));
         }
 
-        [[nodiscard]] bool isUnused() const
+        [[nodiscard]] std::size_t childCount() const
         {
-            return subscribers.empty() && children.empty() && !star && !hash;
+            return children.size() + (star ? 1 : 0) + (hash ? 1 : 0);
         }
+
+        [[nodiscard]] bool isUnused() const { return subscribers.empty() && childCount() == 0; }
     };
 
     /// A node that what was looked at of the topic leads to.
@@ -168,7 +171,6 @@ private:
     [[nodiscard]] Node& descend(Node& node, std::string_view segment)
     {
         if (Node* const known = node.child(segment)) return *known;
-        ++nodes_;
         auto created = std::make_unique<Node>();
         Node& reference = *created;
         if (segment == "*")
@@ -177,7 +179,37 @@ private:
             node.hash = std::move(created);
         else
             node.children.emplace(std::string(segment), std::move(created));
+        ++nodes_;
         return reference;
+    }
+
+    // Drops what is unused at the end of the way that the pattern takes.
+    void prune(std::string_view pattern) noexcept
+    {
+        Node* const start = &root(separatorOf(pattern));
+        Node* node = start;
+        Node* keeper = start;      // the last on the way that stays
+        std::string_view dropped;  // how its child that may go is called
+        std::size_t length = 0;    // of the way behind it
+        bool isThere = true;
+        forEachSegment(pattern,
+                       [&](std::string_view segment)
+                       {
+                           Node* const child = isThere ? node->child(segment) : nullptr;
+                           isThere = child != nullptr;
+                           if (!isThere) return;
+                           if (node == start || !node->subscribers.empty() || node->childCount() > 1)
+                           {
+                               keeper = node;
+                               dropped = segment;
+                               length = 0;
+                           }
+                           ++length;
+                           node = child;
+                       });
+        if (length == 0 || !node->isUnused()) return;
+        keeper->eraseChild(dropped);
+        nodes_ -= length;
     }
 
     /// Who gets a topic: a node's subscribers themselves, where they are all of a single node.
