@@ -386,3 +386,54 @@ TEST_CASE("a route whose topic is none is refused")
                    CHECK(code == Errc::invalidArgument);
                });
 }
+
+TEST_CASE("lines are bounded in bytes, each and all together, and one publish always fits")
+{
+    const auto large = [](std::string_view id, std::string_view topic)
+    {
+        return request("publish", id,
+                       fmt::format(R"("topic":"{}","data":"{}")", topic, std::string(10'000, 'x')));
+    };
+    withRouter({.maxWaitingBytesPerTopic = 5'000, .maxWaitingBytes = 25'000},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   const auto gate = std::make_shared<Gate>(served.io);
+                   co_await served.router->route({"slow.*", through(gate), {}});
+                   auto peer = co_await served.peer();
+                   co_await peer.send(large("p-1", "slow.a"));
+                   auto answer = co_await asked(peer, publish("p-2", "slow.a", 1));
+                   CHECK(answer == "error p-2 PUBLISH_FAILED");
+                   co_await peer.send(large("p-3", "slow.b"));
+                   answer = co_await asked(peer, large("p-4", "slow.c"));
+                   CHECK(answer == "error p-4 PUBLISH_FAILED");
+                   answer = co_await asked(peer, publish("p-5", "fast", 1));
+                   CHECK(answer == "ack p-5");
+                   gate->let(3);
+                   answer = co_await heard(peer);
+                   CHECK(answer == "ack p-1");
+                   answer = co_await heard(peer);
+                   CHECK(answer == "ack p-3");
+                   answer = co_await asked(peer, large("p-6", "slow.c"));
+                   CHECK(answer == "ack p-6");
+               });
+}
+
+TEST_CASE("where nothing may wait one publish passes at a time, and no line is left behind")
+{
+    withRouter({.maxWaitingPublishesPerTopic = 0},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   const auto gate = std::make_shared<Gate>(served.io);
+                   co_await served.router->route({"slow", through(gate), {}});
+                   auto peer = co_await served.peer();
+                   for (int round = 0; round < 3; ++round)
+                   {
+                       co_await peer.send(publish("p-1", "slow", 1));
+                       auto answer = co_await asked(peer, publish("p-2", "slow", 2));
+                       CHECK(answer == "error p-2 PUBLISH_FAILED");
+                       gate->let(1);
+                       answer = co_await heard(peer);
+                       CHECK(answer == "ack p-1");
+                   }
+               });
+}

@@ -1,11 +1,13 @@
 #include "support/served.hpp"
 
 #include <strandcast/broker.hpp>
+#include <strandcast/error.hpp>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
 #include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -221,5 +223,31 @@ TEST_CASE("a log that must be awaited numbers publishes in their order; one out 
                    CHECK(text.find("secret") == std::string::npos);
                    answer = co_await asked(peer, request("ping", "p"));
                    CHECK(answer == "pong p");
+               });
+}
+
+TEST_CASE("a publish that waits for a log elsewhere when its router goes ends as cancelled")
+{
+    const auto broker = std::make_shared<FarBroker>();
+    withRouter({.broker = broker},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   Errc ended{};
+                   const auto publish = [&]() -> asio::awaitable<void>
+                   {
+                       try
+                       {
+                           co_await served.router->publish("t", Json(1));
+                       }
+                       catch (const Error& error)
+                       {
+                           ended = error.errc();
+                       }
+                   };
+                   asio::co_spawn(served.io, publish(), asio::detached);
+                   co_await asio::post(served.io, asio::use_awaitable);
+                   served.router.reset();
+                   for (int turn = 0; turn < 10; ++turn) co_await asio::post(served.io, asio::use_awaitable);
+                   CHECK(ended == Errc::cancelled);
                });
 }

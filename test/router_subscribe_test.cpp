@@ -353,3 +353,126 @@ TEST_CASE("a router that goes leaves its server serving, and another may take it
                    CHECK(answer == "event t 1");
                });
 }
+
+TEST_CASE("a list of topics is bounded, and one that goes over the limit leaves nothing behind")
+{
+    const auto list = [](int count, std::string_view last = "x")
+    {
+        std::string topics = "[";
+        for (int number = 0; number < count; ++number) topics += fmt::format(R"("t.{}",)", number);
+        return topics + fmt::format(R"("{}"])", last);
+    };
+    withRouter({.maxSubscriptionsPerClient = 50, .maxTopicsPerRequest = 100},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   auto refused = co_await peer.ask(subscribe("s", list(100)));
+                   CHECK(brief(refused) == "error s SUBSCRIPTION_FAILED");
+                   CHECK(refused.at("message") == "Too many topics in one request: 100 at most");
+                   refused = co_await peer.ask(unsubscribe("u", list(100)));
+                   CHECK(refused.at("message") == "Too many topics in one request: 100 at most");
+                   refused = co_await peer.ask(subscribe("s", list(99, "a..b")));
+                   CHECK(refused.at("message") == "Too many subscriptions: 50 at most");
+                   refused = co_await peer.ask(subscribe("s", list(10, "a..b")));
+                   CHECK(refused.at("message") == "Invalid pattern: it has an empty segment");
+                   auto all = co_await served.router->getAllSubscriptions();
+                   CHECK(all.empty());
+                   auto answer = co_await asked(peer, subscribe("s", list(49)));
+                   CHECK(answer == "ack s");
+                   answer = co_await asked(peer, unsubscribe("u", list(99)));
+                   CHECK(answer == "ack u");
+                   all = co_await served.router->getAllSubscriptions();
+                   CHECK(all.empty());
+               });
+    // Who may have more subscriptions may ask for them at once.
+    withRouter({.maxSubscriptionsPerClient = 5'000, .maxTopicsPerRequest = 100},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   auto answer = co_await asked(peer, subscribe("s", list(4'999)));
+                   CHECK(answer == "ack s");
+                   answer = co_await asked(peer, unsubscribe("u", list(4'999)));
+                   CHECK(answer == "ack u");
+                   const auto all = co_await served.router->getAllSubscriptions();
+                   CHECK(all.empty());
+               });
+}
+
+TEST_CASE("a receipt counts the clients for whom an event was queued, not those who lost it at once")
+{
+    withRouter({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto stays = co_await served.peer();
+                   auto answer = co_await asked(stays, subscribe("s", R"(["t"])"));
+                   auto goes = co_await served.peer();
+                   answer = co_await asked(goes, subscribe("s", R"(["t"])"));
+                   auto receipt = co_await served.router->publish("t", Json(1));
+                   CHECK(receipt.subscribers == 2);
+                   const auto ids = co_await served.server.getConnectedClients();
+                   co_await served.server.disconnectClient(ids.at(1));
+                   receipt = co_await served.router->publish("t", Json(2));
+                   CHECK(receipt.subscribers == 1);
+               });
+}
+
+TEST_CASE("what is asked of a router before it goes and awaited after it ends as cancelled")
+{
+    withRouter({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto publishing = served.router->publish("t", Json(1));
+                   auto routing = served.router->route({"t", {}, {}});
+                   auto unrouting = served.router->unroute("t");
+                   auto subscribers = served.router->getTopicSubscribers("t");
+                   auto subscriptions = served.router->getAllSubscriptions();
+                   served.router.reset();
+                   int cancelled = 0;
+                   const auto count = [&](const Error& error)
+                   {
+                       CHECK(error.errc() == Errc::cancelled);
+                       ++cancelled;
+                   };
+                   try
+                   {
+                       co_await std::move(publishing);
+                   }
+                   catch (const Error& error)
+                   {
+                       count(error);
+                   }
+                   try
+                   {
+                       co_await std::move(routing);
+                   }
+                   catch (const Error& error)
+                   {
+                       count(error);
+                   }
+                   try
+                   {
+                       co_await std::move(unrouting);
+                   }
+                   catch (const Error& error)
+                   {
+                       count(error);
+                   }
+                   try
+                   {
+                       co_await std::move(subscribers);
+                   }
+                   catch (const Error& error)
+                   {
+                       count(error);
+                   }
+                   try
+                   {
+                       co_await std::move(subscriptions);
+                   }
+                   catch (const Error& error)
+                   {
+                       count(error);
+                   }
+                   CHECK(cancelled == 5);
+               });
+}

@@ -51,12 +51,17 @@ struct RouterOptions
 {
     bool enablePatterns = true;                   ///< otherwise a pattern is SUBSCRIPTION_FAILED
     std::size_t maxSubscriptionsPerClient = 100;  ///< one more: the whole request is SUBSCRIPTION_FAILED
+    /// In one subscribe or unsubscribe, or as many as `maxSubscriptionsPerClient` where that is more; one
+    /// more is SUBSCRIPTION_FAILED.
+    std::size_t maxTopicsPerRequest = 1'000;
     std::size_t queueSize = 1'000;  ///< events that wait for one client; above, the oldest is dropped
     std::size_t queueBytes = 4 * 1024 * 1024;         ///< the same in bytes; one event always fits
     TopicLimits topicLimits = {};                     ///< of topics and patterns
     std::size_t maxWaitingPublishesPerTopic = 1'000;  ///< behind a slow route; one more is PUBLISH_FAILED
-    std::size_t maxWaitingPublishesPerClient = 64;    ///< behind slow routes; above, the client is not read
-    std::shared_ptr<Broker> broker = {};              ///< none: a MemoryBroker of the router's own
+    std::size_t maxWaitingBytesPerTopic = 8 * 1024 * 1024;  ///< the same in bytes; one publish always fits
+    std::size_t maxWaitingBytes = 64 * 1024 * 1024;  ///< of all topics; one publish more is PUBLISH_FAILED
+    std::size_t maxWaitingPublishesPerClient = 64;   ///< behind slow routes; above, the client is not read
+    std::shared_ptr<Broker> broker = {};             ///< none: a MemoryBroker of the router's own
 };
 
 /// What became of a publish.

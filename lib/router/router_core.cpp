@@ -24,7 +24,8 @@ RouterCore::RouterCore(std::shared_ptr<ServerCore> server, RouterOptions options
       broker_(options_.broker
                   ? options_.broker
                   : std::make_shared<MemoryBroker>(MemoryBrokerOptions{.clock = server_->options().clock})),
-      lines_(options_.maxWaitingPublishesPerTopic),
+      lines_(
+          {options_.maxWaitingPublishesPerTopic, options_.maxWaitingBytesPerTopic, options_.maxWaitingBytes}),
       strands_(executor_)
 {
 }
@@ -121,55 +122,6 @@ void RouterCore::closed(ClientSession& client) noexcept
     auto& subscriber = Subscriber::of(client);
     const auto lock = lockTrie();
     for (const auto& topic : subscriber.topics) trie_.erase(topic, &subscriber);
-}
-
-std::optional<std::string> RouterCore::whatIsWrong(std::string_view pattern) const
-{
-    if (auto wrong = checkPattern(pattern, options_.topicLimits)) return wrong;
-    if (!options_.enablePatterns && checkTopic(pattern, options_.topicLimits))
-        return "Patterns are not enabled";
-    return std::nullopt;
-}
-
-void RouterCore::subscribe(ClientSession& client, SubscribeMessage request)
-{
-    auto& subscriber = Subscriber::of(client);
-    if (subscriber.unplacedPublishes > 0) return defer(client, std::move(request));
-    auto topics = std::move(request.topics);
-    if (request.patterns)
-        topics.insert(topics.end(), std::move_iterator(request.patterns->begin()),
-                      std::move_iterator(request.patterns->end()));
-    for (const auto& topic : topics)
-        if (const auto wrong = whatIsWrong(topic))
-            return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
-
-    const auto lock = lockTrie();
-    const auto before = subscriber.topics.size();
-    for (auto& topic : topics)
-        if (trie_.insert(topic, &subscriber)) subscriber.topics.push_back(std::move(topic));
-    if (subscriber.topics.size() > options_.maxSubscriptionsPerClient && subscriber.topics.size() > before)
-    {
-        // All or nothing.
-        for (; subscriber.topics.size() > before; subscriber.topics.pop_back())
-            trie_.erase(subscriber.topics.back(), &subscriber);
-        return client.refuse(
-            request.id, ErrorCode::subscriptionFailed,
-            fmt::format("Too many subscriptions: {} at most", options_.maxSubscriptionsPerClient));
-    }
-    client.acknowledge(request.id);
-}
-
-void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)
-{
-    auto& subscriber = Subscriber::of(client);
-    if (subscriber.unplacedPublishes > 0) return defer(client, std::move(request));
-    for (const auto& topic : request.topics)
-        if (const auto wrong = checkPattern(topic, options_.topicLimits))
-            return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
-    const auto lock = lockTrie();
-    for (const auto& topic : request.topics)
-        if (trie_.erase(topic, &subscriber)) std::erase(subscriber.topics, topic);
-    client.acknowledge(request.id);
 }
 
 void RouterCore::publish(ClientSession& client, PublishMessage request)
@@ -297,8 +249,7 @@ void RouterCore::waitInLine(const PublishOrigin& origin, ClientSession* client, 
     const auto messageId = publish.messageId;
     const auto pushed = lines_.push({origin, std::move(publish)});
     if (pushed == TopicLines::Pushed::full)
-        return refuse(origin, messageId, ErrorCode::publishFailed,
-                      "Too many publishes wait for this topic; try again");
+        return refuse(origin, messageId, ErrorCode::publishFailed, "Too many publishes wait; try again");
     if (client)
         countWaiting(*client);
     else

@@ -115,6 +115,9 @@ private:
 
     void throwIfAbandoned() const;
     [[nodiscard]] std::optional<std::string> whatIsWrong(std::string_view pattern) const;
+    [[nodiscard]] std::optional<std::string> whatIsTooMany(std::size_t topics) const;
+    /// Subscribes to all of them, or to none and tells why.
+    [[nodiscard]] std::optional<std::string> add(Subscriber& subscriber, std::vector<std::string> topics);
     void checkTopics(const std::vector<std::string>& topics) const;
     [[nodiscard]] std::vector<Publication> serverPublications(std::vector<std::string> topics,
                                                               std::optional<Json> data) const;

@@ -1,0 +1,104 @@
+// What clients subscribe to.
+
+#include "router/router_core.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+namespace strandcast
+{
+
+std::optional<std::string> RouterCore::whatIsWrong(std::string_view pattern) const
+{
+    if (auto wrong = checkPattern(pattern, options_.topicLimits)) return wrong;
+    if (!options_.enablePatterns && checkTopic(pattern, options_.topicLimits))
+        return "Patterns are not enabled";
+    return std::nullopt;
+}
+
+std::optional<std::string> RouterCore::whatIsTooMany(std::size_t topics) const
+{
+    const auto most = std::max(options_.maxTopicsPerRequest, options_.maxSubscriptionsPerClient);
+    if (topics <= most) return std::nullopt;
+    return fmt::format("Too many topics in one request: {} at most", most);
+}
+
+void RouterCore::subscribe(ClientSession& client, SubscribeMessage request)
+{
+    if (Subscriber::of(client).unplacedPublishes > 0) return defer(client, std::move(request));
+    auto topics = std::move(request.topics);
+    if (request.patterns)
+        topics.insert(topics.end(), std::move_iterator(request.patterns->begin()),
+                      std::move_iterator(request.patterns->end()));
+    if (const auto wrong = add(Subscriber::of(client), std::move(topics)))
+        client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
+    else
+        client.acknowledge(request.id);
+}
+
+// All or nothing, also where there is no memory.
+std::optional<std::string> RouterCore::add(Subscriber& subscriber, std::vector<std::string> topics)
+{
+    if (auto wrong = whatIsTooMany(topics.size())) return wrong;
+    const auto lock = lockTrie();
+    const auto before = subscriber.topics.size();
+    const auto takeBack = [&]
+    {
+        for (; subscriber.topics.size() > before; subscriber.topics.pop_back())
+            trie_.erase(subscriber.topics.back(), &subscriber);
+    };
+    try
+    {
+        subscriber.topics.reserve(before + topics.size());
+        for (auto& topic : topics)
+        {
+            auto wrong = whatIsWrong(topic);
+            if (!wrong && trie_.insert(topic, &subscriber))
+            {
+                subscriber.topics.push_back(std::move(topic));
+                if (subscriber.topics.size() > options_.maxSubscriptionsPerClient)
+                    wrong =
+                        fmt::format("Too many subscriptions: {} at most", options_.maxSubscriptionsPerClient);
+            }
+            if (!wrong) continue;
+            takeBack();
+            return wrong;
+        }
+    }
+    catch (...)
+    {
+        takeBack();
+        throw;
+    }
+    return std::nullopt;
+}
+
+void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)
+{
+    auto& subscriber = Subscriber::of(client);
+    if (subscriber.unplacedPublishes > 0) return defer(client, std::move(request));
+    auto wrong = whatIsTooMany(request.topics.size());
+    for (const auto& topic : request.topics)
+        if (!wrong) wrong = checkPattern(topic, options_.topicLimits);
+    if (wrong) return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
+
+    const std::unordered_set<std::string_view> leaving(request.topics.begin(), request.topics.end());
+    {
+        const auto lock = lockTrie();
+        std::erase_if(subscriber.topics,
+                      [&](const std::string& topic)
+                      {
+                          if (!leaving.contains(topic)) return false;
+                          trie_.erase(topic, &subscriber);
+                          return true;
+                      });
+    }
+    client.acknowledge(request.id);
+}
+
+}  // namespace strandcast
