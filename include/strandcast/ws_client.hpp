@@ -43,6 +43,8 @@ struct WSClientOptions
     std::size_t queueBytes = 4 * 1024 * 1024;       ///< and bytes of them; one event always fits
     std::size_t maxMessageSize = 16 * 1024 * 1024;  ///< bytes; a server that sends more is closed with 1009
 
+    bool keepText = false;  ///< each event brings the text it came as: EventMessage::wireText
+
     Clock* clock = &Clock::system();     ///< outlives the client
     Random* random = &Random::system();  ///< outlives the client
 };

@@ -303,7 +303,10 @@ void ClientCore::onText(std::string_view text)
     if (const auto* const refused = std::get_if<Refusal>(&parsed))
         return report(Errc::invalidMessage,
                       "the server sent no message of this protocol: " + refused->message);
-    std::visit([this](auto& message) { handle(std::move(message)); }, std::get<Message>(parsed));
+    auto& message = std::get<Message>(parsed);
+    if (auto* const event = std::get_if<EventMessage>(&message); event && options_.keepText)
+        event->wireText = Json::fromValidText(std::string(text));
+    std::visit([this](auto& one) { handle(std::move(one)); }, message);
 }
 
 void ClientCore::handle(VersionNegotiationMessage message)

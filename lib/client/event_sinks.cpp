@@ -36,7 +36,8 @@ std::size_t sizeOf(const Delivery& delivery)
     const auto* const event = std::get_if<EventMessage>(&delivery);
     if (!event) return sizeof(Delivery);
     return sizeof(Delivery) + event->id.size() + event->topic.size() +
-           (event->data ? event->data->text().size() : 0);
+           (event->data ? event->data->text().size() : 0) +
+           (event->wireText ? event->wireText->text().size() : 0);
 }
 
 }  // namespace
