@@ -1,14 +1,21 @@
 #!/usr/bin/env python3
 """Uses the strandcast command as people do: serve, sub and pub, their exit codes, and what they say.
 
-    tool.py STRANDCAST
+    tool.py STRANDCAST [WORD...]        only the cases that have one of the words in their name
 """
+import base64
+import fcntl
+import hashlib
 import json
+import os
+import pty
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 
 strandcast = sys.argv[1]
@@ -56,6 +63,64 @@ def sub(*arguments):
     return process
 
 
+def publisher(url, topic, *arguments, stdin=subprocess.PIPE):
+    """A `pub` of what comes on its standard input."""
+    return subprocess.Popen([strandcast, "pub", url, topic, "-", *arguments], stdin=stdin, stderr=subprocess.PIPE, text=True)
+
+
+def say(process, text):
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+class ForeignServer(threading.Thread):
+    """Lets one client in, acks its `subscribe`, and sends `texts` as they are. What comes of its own it keeps."""
+
+    def __init__(self, *texts, acks=True):
+        super().__init__(daemon=True)
+        self.texts, self.acks = texts, acks
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.start()
+
+    def run(self):
+        peer, _ = self.listener.accept()
+        stream = peer.makefile("rwb")
+        headers = dict(line.split(": ", 1) for line in iter(lambda: stream.readline().decode().strip(), "") if ": " in line)
+        key = headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        stream.write(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      f"Sec-WebSocket-Accept: {accept}\r\n\r\n").encode())
+        self.send(stream, json.dumps({"id": "v", "type": "version-negotiation", "version": "1.0.0", "timestamp": 1,
+                                      "supportedVersions": ["1.0.0"]}))
+        while self.acks and (message := self.receive(stream)):
+            self.send(stream, json.dumps({"id": "a" + message["id"], "type": "ack", "version": "1.0.0", "timestamp": 1,
+                                          "messageId": message["id"], "success": True}))
+            if message["type"] == "subscribe":
+                for text in self.texts:
+                    self.send(stream, text)
+        while stream.read(1):
+            pass
+
+    @staticmethod
+    def send(stream, text):
+        payload = text.encode()
+        size = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + struct.pack("!H", len(payload))
+        stream.write(b"\x81" + size + payload)
+        stream.flush()
+
+    @staticmethod
+    def receive(stream):
+        head = stream.read(2)
+        if len(head) < 2 or head[0] != 0x81:
+            return None
+        size = head[1] & 0x7f
+        if size == 126:
+            size = struct.unpack("!H", stream.read(2))[0]
+        mask, payload = stream.read(4), stream.read(size)
+        return json.loads(bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload)))
+
+
 def what_is_published_is_printed_a_line_each():
     with serve() as server, sub(server.url, "agent.*.status", "task/#") as watcher:
         assert run("pub", server.url, "agent.7.status", '{"x": 1.50}').returncode == 0
@@ -74,6 +139,10 @@ def with_json_an_event_is_printed_as_it_came():
         assert (event["type"], event["version"], event["topic"], event["sequenceNumber"]) == ("event", "1.0.0", "a", 1)
         assert f'"data":{data}' in line, line
         assert event["id"] and event["timestamp"], line
+    came = '{ "topic": "a",\n\t"sequenceNumber":1, "x":[ 1 ], "type":"event", "id":"e\\u0031","version":"1.0.0",' \
+           '"timestamp" : 5.0, "data" :1e0 }'
+    with sub(ForeignServer(came).url, "a", "--json") as watcher:
+        assert watcher.lines(1) == [came.replace("\n", " ") + "\n"]
 
 
 def json_over_several_lines_is_printed_on_one():
@@ -145,20 +214,164 @@ def a_watcher_that_loses_its_server_says_so_and_fails():
     with serve() as server, sub(server.url, "a") as watcher:
         assert server.end() == 0
         assert watcher.process.wait(TIMEOUT) == 1
-        assert "lost" in watcher.process.stderr.read()
+        assert "lost: close code 1001, Server shutting down" in watcher.process.stderr.read()
 
 
 def a_watcher_whose_reader_goes_ends_quietly():
     with serve() as server, sub(server.url, "a") as watcher:
-        watcher.process.stdout.close()
-        assert run("pub", server.url, "a", "1").returncode == 0
+        watcher.process.stdout.close()  # and no event comes that could not be written
         assert watcher.process.wait(TIMEOUT) == 0
         assert watcher.process.stderr.read() == ""
 
 
+def a_watcher_whose_reader_sleeps_ends_on_sigterm():
+    with serve("--rate-limit", "off") as server, sub(server.url, "a") as watcher:
+        # More than a pipe and the stream hold, and nobody reads them: they wait in the watcher, or are told of.
+        lines = json.dumps("x" * 1000) + "\n"
+        assert run("pub", server.url, "a", "-", stdin=lines * 3000).returncode == 0
+        assert watcher.end() == 0
+        assert server.end() == 0
+
+
+def a_watcher_that_cannot_write_says_so_and_fails():
+    with serve() as server, open("/dev/full", "w") as full:
+        watcher = subprocess.Popen([strandcast, "sub", server.url, "a"], stdout=full, stderr=subprocess.PIPE, text=True)
+        assert watcher.stderr.readline() == "strandcast: subscribed\n"
+        assert run("pub", server.url, "a", "1").returncode == 0
+        assert watcher.wait(TIMEOUT) == 1
+        assert "No space left on device" in watcher.stderr.read()
+
+
+def control_characters_of_a_topic_do_not_reach_the_terminal():
+    with serve() as server, sub(server.url, "#") as watcher:
+        assert run("pub", server.url, "a\x1b[31m\nb", "1").returncode == 0
+        assert watcher.lines(1) == ["a?[31m?b #1 1\n"]
+
+
+def large_lines_keep_their_order():
+    with serve("--rate-limit", "off") as server, sub(server.url, "a") as watcher:
+        sizes = [1 if number % 3 else 400_000 for number in range(24)]
+        with tempfile.TemporaryFile("w+") as lines:
+            lines.writelines(json.dumps([number, "x" * size]) + "\n" for number, size in enumerate(sizes))
+            lines.seek(0)
+            publishing = publisher(server.url, "a", stdin=lines)
+            numbers = [json.loads(line.split(" ", 2)[2])[0] for line in watcher.lines(24)]
+            assert numbers == list(range(24)), numbers
+            assert publishing.wait(TIMEOUT) == 0
+
+
+def publishing_that_loses_its_server_ends_though_the_input_does_not():
+    with serve() as server, sub(server.url, "a") as watcher:
+        publishing = publisher(server.url, "a")
+        say(publishing, "1\n")
+        assert watcher.lines(1) == ["a #1 1\n"]
+        assert server.end() == 0
+        assert publishing.wait(TIMEOUT) == 1
+        errors = publishing.stderr.read()
+        assert "1001, Server shutting down" in errors, errors
+
+
+def publishing_that_is_interrupted_tells_so_by_its_exit_code():
+    with serve() as server, sub(server.url, "a") as watcher:
+        for number, how in enumerate([signal.SIGINT, signal.SIGTERM], 1):
+            publishing = publisher(server.url, "a")
+            say(publishing, f"{number}\n")
+            assert watcher.lines(1) == [f"a #{number} {number}\n"]
+            publishing.send_signal(how)
+            assert publishing.wait(TIMEOUT) == 128 + how and publishing.stderr.read() == ""
+    silent = ForeignServer(acks=False)
+    publishing = publisher(silent.url, "a", stdin=subprocess.DEVNULL)
+    assert publishing.wait(TIMEOUT) == 0  # nothing to do is nothing undone
+
+
+def a_second_ctrl_c_ends_at_once():
+    with serve() as server, sub(server.url, "a") as watcher:
+        publishing = publisher(server.url, "a")
+        say(publishing, "1\n")
+        assert watcher.lines(1) == ["a #1 1\n"]
+        server.process.send_signal(signal.SIGSTOP)  # a server that does not answer the Close
+        os.waitpid(server.process.pid, os.WUNTRACED)
+        for _ in range(600):
+            publishing.send_signal(signal.SIGINT)
+            try:
+                publishing.wait(0.1)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        server.process.send_signal(signal.SIGCONT)
+        assert publishing.returncode == 130, publishing.returncode
+
+
+def what_was_never_answered_is_named_when_interrupted():
+    publishing = publisher(ForeignServer(acks=False).url, "a")
+    say(publishing, "1\n2\nno json\n")
+    assert "line 3: not JSON" in publishing.stderr.readline()  # so the two before it are on their way
+    publishing.send_signal(signal.SIGINT)
+    errors = publishing.stderr.read()
+    assert publishing.wait(TIMEOUT) == 130
+    assert "line 1: " in errors and "line 2: " in errors, errors
+
+
+def connecting_ends_on_ctrl_c():
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections, and says nothing
+        url = f"ws://127.0.0.1:{deaf.getsockname()[1]}"
+        for command, code in [(["sub", url, "a"], 0), (["pub", url, "a", "1"], 130)]:
+            waiting = subprocess.Popen([strandcast, *command], stderr=subprocess.PIPE, text=True)
+            peer, _ = deaf.accept()
+            waiting.send_signal(signal.SIGINT)
+            assert waiting.wait(TIMEOUT) == code and waiting.stderr.read() == ""
+            peer.close()
+
+
+def a_terminal_keeps_its_mode_however_the_command_ends():
+    leader, terminal = pty.openpty()
+    with serve() as server, sub(server.url, "a") as watcher:
+        publishing = publisher(server.url, "a", stdin=terminal)
+        os.write(leader, b"1\n")
+        assert watcher.lines(1) == ["a #1 1\n"]
+        assert not fcntl.fcntl(terminal, fcntl.F_GETFL) & os.O_NONBLOCK
+        os.write(leader, b"2\n")
+        assert watcher.lines(1) == ["a #2 2\n"]
+        publishing.kill()
+        publishing.wait(TIMEOUT)
+        assert not fcntl.fcntl(terminal, fcntl.F_GETFL) & os.O_NONBLOCK
+        publishing = publisher(server.url, "a", stdin=terminal)
+        os.write(leader, b"3\n\x04")  # and Ctrl-D
+        assert publishing.wait(TIMEOUT) == 0
+        assert watcher.lines(1) == ["a #3 3\n"]
+    os.close(leader)
+    os.close(terminal)
+
+
+def standard_input_may_be_empty_a_file_or_nothing():
+    with serve() as server, sub(server.url, "a") as watcher, tempfile.TemporaryFile("w+") as file:
+        assert run("pub", server.url, "a", "-", stdin="").returncode == 0
+        file.write("1\n2")
+        file.seek(0)
+        assert publisher(server.url, "a", stdin=file).wait(TIMEOUT) == 0
+        assert watcher.lines(2) == ["a #1 1\n", "a #2 2\n"]
+        assert publisher(server.url, "a", stdin=subprocess.DEVNULL).wait(TIMEOUT) == 0
+
+
+def a_number_below_zero_is_published_behind_two_dashes():
+    with serve() as server, sub(server.url, "a") as watcher:
+        assert run("pub", server.url, "a", "--", "-5").returncode == 0
+        assert watcher.lines(1) == ["a #1 -5\n"]
+
+
+def standard_streams_may_be_closed():
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"ws://127.0.0.1:{nobody.getsockname()[1]}"
+        for closed in ["2>&-", "<&- >&- 2>&-"]:
+            failed = subprocess.run(["sh", "-c", f'"$0" pub {url} a 1 {closed}', strandcast], timeout=TIMEOUT)
+            assert failed.returncode == 1, failed
+
+
 def wrong_arguments_are_told_with_exit_code_2():
-    for arguments in [[], ["nothing"], ["serve", "--rate-limit", "fast"], ["serve", "--heartbeat", "0"], ["pub", "ws://x"],
-                      ["sub", "ws://x"], ["serve", "--port", "70000"]]:
+    for arguments in [[], ["nothing"], ["serve", "--rate-limit", "fast"], ["serve", "--rate-limit", "0/60"],
+                      ["serve", "--heartbeat", "0"], ["serve", "--heartbeat", "nan"], ["serve", "--heartbeat", "1e300"],
+                      ["serve", "--token", ""], ["serve", "--port", "70000"], ["pub", "ws://x"], ["sub", "ws://x"]]:
         failed = run(*arguments)
         assert failed.returncode == 2 and failed.stderr, (arguments, failed)
     for url in ["http://x", "wss://x", "ws://", "ws://x:0", "ws://[::1"]:
@@ -172,13 +385,22 @@ def help_is_exit_code_0():
         assert helped.returncode == 0 and helped.stdout and not helped.stderr, (arguments, helped)
 
 
+def take_too_long(*_):
+    raise TimeoutError(f"took longer than {TIMEOUT} seconds")
+
+
 def main():
     this = sys.modules[__name__]
-    apart = {"main", "run", "serve", "sub"}
+    apart = {"main", "run", "serve", "sub", "publisher", "say", "take_too_long"}
+    only = sys.argv[2:]
+    signal.signal(signal.SIGALRM, take_too_long)
     passed = failed = 0
     for name, case in list(vars(this).items()):
         if not callable(case) or getattr(case, "__module__", "") != __name__ or isinstance(case, type) or name in apart:
             continue
+        if only and not any(word in name for word in only):
+            continue
+        signal.alarm(TIMEOUT)
         try:
             case()
             passed += 1

@@ -1,11 +1,26 @@
 #include "commands.hpp"
 
-#include <fmt/core.h>
-
 #include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace
+{
+
+/// A standard stream that was closed would be the number of the next socket, and get what is meant for
+/// people. Opened the wrong way round it fails as a closed one does.
+void openClosedStreams()
+{
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(descriptor, F_GETFD) == -1)
+            static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+}
+
+}  // namespace
 
 int main(int argc, char** argv)
 {
+    openClosedStreams();
     // A reader that goes away shows in the write that fails, and ends the program quietly.
     std::signal(SIGPIPE, SIG_IGN);
 

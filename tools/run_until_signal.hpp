@@ -3,16 +3,24 @@
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
 
+#include <cstdint>
 #include <functional>
 
 namespace tool
 {
 
-/// Runs a command to its end and gives its exit code. Ctrl-C and SIGTERM cancel it, and it ends in its own
-/// good order; a second one ends the program at once. What it throws is told in one line, and is exit code 1.
-[[nodiscard]] int runUntilSignal(const std::function<asio::awaitable<int>(asio::io_context&)>& command);
+/// What Ctrl-C is to a command.
+enum class Interruption : std::uint8_t
+{
+    isEnd,      ///< the way to end it: exit code 0
+    isFailure,  ///< its work is undone: exit code 128 and the signal's number, as of a program that it killed
+};
 
-/// Whether the coroutine that asks was cancelled; if so it is not any more, so that it can end in good order.
-[[nodiscard]] asio::awaitable<bool> takeCancellation();
+/// Runs a command to its end and gives its exit code. Ctrl-C and SIGTERM cancel it, once, and it ends in its
+/// own good order; for that it first disables cancellation, or every co_await that follows throws. Another
+/// one ends the program at once. What the command throws is told in one line, and is exit code 1;
+/// Errc::cancelled after a signal is the interruption.
+[[nodiscard]] int runUntilSignal(const std::function<asio::awaitable<int>(asio::io_context&)>& command,
+                                 Interruption interruption = Interruption::isEnd);
 
 }  // namespace tool

@@ -1,25 +1,31 @@
 #include "commands.hpp"
+#include "line_writer.hpp"
 #include "run_until_signal.hpp"
 
-#include <strandcast/error.hpp>
 #include <strandcast/ws_router.hpp>
 #include <strandcast/ws_server.hpp>
 
+#include <asio/cancellation_state.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace tool
 {
@@ -38,20 +44,17 @@ struct ServeArguments
     std::string rateLimit = "100/60";
     std::size_t maxConnections = 1'000;
     std::size_t maxMessage = 4 * 1024 * 1024;
-    double heartbeat = 30;
+    std::string heartbeat = "30";
 };
 
-std::optional<double> numberOf(std::string_view text)
+/// A positive number of seconds, fractions allowed; nothing where it is none.
+std::optional<std::chrono::milliseconds> secondsOf(std::string_view text)
 {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size() || number <= 0 || number > 1e9)
-        return std::nullopt;
-    return number;
-}
-
-std::chrono::milliseconds milliseconds(double seconds)
-{
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    // As a comparison that not-a-number fails.
+    const bool isInRange = seconds > 0 && seconds <= 1e9;
+    if (error != std::errc() || end != text.data() + text.size() || !isInRange) return std::nullopt;
     return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
 }
 
@@ -63,15 +66,27 @@ std::optional<std::optional<RateLimitOptions>> rateLimitOf(std::string_view text
     if (slash == std::string_view::npos) return std::nullopt;
     std::size_t count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + slash, count);
-    const auto seconds = numberOf(text.substr(slash + 1));
-    if (error != std::errc() || end != text.data() + slash || count == 0 || !seconds) return std::nullopt;
-    return RateLimitOptions{count, milliseconds(*seconds)};
+    const auto window = secondsOf(text.substr(slash + 1));
+    if (error != std::errc() || end != text.data() + slash || count == 0 || !window) return std::nullopt;
+    return RateLimitOptions{count, *window};
 }
 
 std::string checkRateLimit(const std::string& text)
 {
     if (rateLimitOf(text)) return {};
     return "'" + text + "' is no rate limit: COUNT/SECONDS, such as 100/60, or off is expected";
+}
+
+std::string checkSeconds(const std::string& text)
+{
+    if (secondsOf(text)) return {};
+    return "'" + text + "' is no number of seconds: one above 0 is expected, such as 30 or 0.5";
+}
+
+// As it comes from a variable that was never set: to let everybody in is not what was meant.
+std::string checkToken(const std::string& text)
+{
+    return text.empty() ? "the token is empty: leave the option out to let everybody in" : "";
 }
 
 using Digest = std::array<unsigned char, EVP_MAX_MD_SIZE>;
@@ -88,6 +103,8 @@ Digest digestOf(std::string_view text)
 // Digests, so that the time it takes tells neither the token's length nor how much of a guess was right.
 Authenticate accepting(const std::string& token)
 {
+    // The server keeps its hooks for as long as a call of one lasts.
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines)
     return [expected = digestOf(token)](std::string given,
                                         std::optional<Json>) -> asio::awaitable<Authentication>
     {
@@ -107,7 +124,7 @@ WSServerOptions optionsOf(const ServeArguments& arguments)
     options.maxMessageSize = arguments.maxMessage;
     options.maxUnauthenticatedMessageSize =
         std::min(options.maxUnauthenticatedMessageSize, arguments.maxMessage);
-    options.heartbeatInterval = milliseconds(arguments.heartbeat);
+    options.heartbeatInterval = *secondsOf(arguments.heartbeat);
     return options;
 }
 
@@ -124,11 +141,13 @@ asio::awaitable<int> serve(asio::io_context& io, ServeArguments arguments)
     WSRouter router(server, {.queueSize = arguments.queueSize});
     co_await server.start();
     const bool isV6 = arguments.host.find(':') != std::string::npos;
-    fmt::print("strandcast: listening on ws://{}:{}\n", isV6 ? '[' + arguments.host + ']' : arguments.host,
-               server.port());
-    std::fflush(stdout);
+    LineWriter output(io);
+    const auto line = fmt::format("strandcast: listening on ws://{}:{}\n",
+                                  isV6 ? '[' + arguments.host + ']' : arguments.host, server.port());
+    // Whoever reads no more need not be told.
+    static_cast<void>(co_await output.write(line));
     co_await waitForEnd();
-    static_cast<void>(co_await takeCancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await server.shutdown();
     co_return 0;
 }
@@ -141,12 +160,11 @@ void addServe(CLI::App& app, Run& run)
     auto* command = app.add_subcommand("serve", "Serve clients until Ctrl-C");
     command->add_option("--port", arguments->port, "Port to listen on; 0 lets the system choose")
         ->capture_default_str();
-    command
-        ->add_option("--host", arguments->host,
-                     "Numeric address to listen on; 0.0.0.0 or :: is every interface")
+    command->add_option("--host", arguments->host, "Address to listen on; 0.0.0.0 or :: is every interface")
         ->capture_default_str();
-    command->add_option("--token", arguments->token,
-                        "The token that clients must give; none lets everybody in");
+    command
+        ->add_option("--token", arguments->token, "The token that clients must give; none lets everybody in")
+        ->check(checkToken);
     command
         ->add_option("--queue-size", arguments->queueSize,
                      "Events that wait for a slow client before the oldest is dropped")
@@ -165,8 +183,11 @@ void addServe(CLI::App& app, Run& run)
     command
         ->add_option("--heartbeat", arguments->heartbeat,
                      "Seconds; a client silent for two of these is closed")
-        ->check(CLI::PositiveNumber)
+        ->check(checkSeconds)
         ->capture_default_str();
+    command->footer(
+        "Prints one line when it listens. Ctrl-C and SIGTERM shut it down in good order, which is\n"
+        "exit code 0; a second one ends it at once.");
     command->callback(
         [arguments, &run]
         {

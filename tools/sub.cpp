@@ -1,14 +1,18 @@
 #include "commands.hpp"
+#include "disconnection.hpp"
+#include "line_writer.hpp"
+#include "report.hpp"
 #include "run_until_signal.hpp"
 
-#include <strandcast/error.hpp>
-#include <strandcast/message_serializer.hpp>
+#include <strandcast/message.hpp>
 #include <strandcast/ws_client.hpp>
 
-#include <fmt/core.h>
+#include <asio/cancellation_state.hpp>
+#include <asio/this_coro.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,67 +36,94 @@ struct SubArguments
     bool json = false;
 };
 
-std::string lineOf(const EventMessage& event, bool json)
+WSClientOptions optionsOf(const SubArguments& arguments)
 {
-    std::string line;
-    if (json)
-        line = MessageSerializer().serialize(event);
-    else
-        line = fmt::format("{}{} {}", event.topic,
-                           event.sequenceNumber ? fmt::format(" #{}", *event.sequenceNumber) : std::string(),
-                           event.data ? event.data->text() : std::string());
+    WSClientOptions options;
+    options.url = arguments.url;
+    options.token = arguments.token;
+    // A reader such as a pager pauses, and would rather wait than miss something.
+    options.queueSize = 100'000;
+    options.queueBytes = 64 * 1024 * 1024;
+    options.keepText = arguments.json;
+    return options;
+}
+
+std::string lineOf(const EventMessage& event)
+{
+    auto line = event.wireText
+                    ? event.wireText->text()
+                    : fmt::format("{}{} {}", printable(event.topic),
+                                  event.sequenceNumber ? fmt::format(" #{}", *event.sequenceNumber) : "",
+                                  event.data ? event.data->text() : std::string());
     // Within JSON a line end is white space alone; in a string it is escaped.
     std::replace_if(
         line.begin(), line.end(), [](char character) { return character == '\n' || character == '\r'; }, ' ');
     return line += '\n';
 }
 
-/// False where nobody reads any more.
-bool print(const std::string& line)
+void reportDropped(const Gap& gap)
 {
-    return std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0;
+    report(fmt::format("{} events were dropped: this reader is too slow",
+                       gap.missed ? std::to_string(*gap.missed) : std::string("some")));
+}
+
+/// After the gap that a lost connection leaves; the reason has come before it.
+void reportLoss(EventStream<Lifecycle>& lifecycle, const std::string& url)
+{
+    while (const auto happened = lifecycle.tryNext())
+        if (const auto* const end = std::get_if<Disconnected>(&*happened))
+            return report(describeLoss(url, end->reason));
 }
 
 /// Prints until nobody reads, the connection is lost, or Ctrl-C.
-asio::awaitable<int> printEvents(EventStream<Delivery> events, const SubArguments& arguments)
+asio::awaitable<int> printEvents(LineWriter& output, std::shared_ptr<EventStream<Delivery>> events,
+                                 EventStream<Lifecycle>& lifecycle, const std::string& url)
 {
-    while (const auto delivery = co_await events.next())
+    // Also where nothing comes that could not be written.
+    output.onReaderGone(
+        [reading = std::weak_ptr(events)]
+        {
+            if (const auto stream = reading.lock()) stream->close();
+        });
+    while (const auto delivery = co_await events->next())
     {
         if (const auto* const event = std::get_if<EventMessage>(&*delivery))
         {
-            if (!print(lineOf(*event, arguments.json))) co_return 0;
+            if (!co_await output.write(lineOf(*event))) co_return 0;
             continue;
         }
         const auto* const gap = std::get_if<Gap>(&*delivery);
-        if (!gap) continue;
-        if (gap->reason == Gap::Reason::disconnected)
+        if (gap && gap->reason == Gap::Reason::disconnected)
         {
-            fmt::print(stderr, "strandcast: the connection to {} is lost\n", arguments.url);
+            reportLoss(lifecycle, url);
             co_return 1;
         }
-        fmt::print(stderr, "strandcast: {} events were dropped: this reader is too slow\n",
-                   gap->missed ? std::to_string(*gap->missed) : std::string("some"));
+        if (gap) reportDropped(*gap);
     }
     co_return 0;
 }
 
 asio::awaitable<int> sub(asio::io_context& io, SubArguments arguments)
 {
-    WSClient client(io, {.url = arguments.url, .token = arguments.token});
+    LineWriter output(io);
+    WSClient client(io, optionsOf(arguments));
+    auto lifecycle = client.lifecycle();
     co_await client.connect();
     int code = 0;
+    std::exception_ptr failure;
     try
     {
-        auto events = co_await client.subscribe(arguments.patterns);
-        fmt::print(stderr, "strandcast: subscribed\n");
-        code = co_await printEvents(std::move(events), arguments);
+        auto events = std::make_shared<EventStream<Delivery>>(co_await client.subscribe(arguments.patterns));
+        report("subscribed");
+        code = co_await printEvents(output, std::move(events), lifecycle, arguments.url);
     }
-    catch (const Error& error)
+    catch (...)
     {
-        if (error.errc() != Errc::cancelled) throw;
+        failure = std::current_exception();
     }
-    static_cast<void>(co_await takeCancellation());
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await client.disconnect();
+    if (failure) std::rethrow_exception(failure);
     co_return code;
 }
 
@@ -107,7 +138,9 @@ void addSub(CLI::App& app, Run& run)
         ->required();
     command->add_option("--token", arguments->token, "The token to authenticate with");
     command->add_flag("--json", arguments->json, "Print each event as it came from the wire");
-    command->footer("Prints 'strandcast: subscribed' to standard error when events can come.");
+    command->footer(
+        "Prints 'strandcast: subscribed' to standard error when events can come. Exit code 0 after\n"
+        "Ctrl-C, SIGTERM, or when nobody reads its output any more; 1 where the connection is lost.");
     command->callback(
         [arguments, &run]
         {
