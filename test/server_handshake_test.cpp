@@ -167,7 +167,7 @@ TEST_CASE("a client too many is upgraded and closed with the reason; when one le
                });
 }
 
-TEST_CASE("version-negotiation comes first, with the one version; who selects it or none hears nothing")
+TEST_CASE("version-negotiation comes first, with both versions; who selects 1.0.0 or none hears nothing")
 {
     withServer({},
                [](Served& served) -> asio::awaitable<void>
@@ -178,7 +178,7 @@ TEST_CASE("version-negotiation comes first, with the one version; who selects it
                    const auto first = co_await peer.message();
                    CHECK(first.at("type") == "version-negotiation");
                    CHECK(first.at("version") == "1.0.0");
-                   CHECK(first.at("supportedVersions") == boost::json::array{"1.0.0"});
+                   CHECK(first.at("supportedVersions") == boost::json::array{"1.1.0", "1.0.0"});
                    CHECK_FALSE(first.at("id").as_string().empty());
                    CHECK(first.at("timestamp").to_number<double>() > 1.6e12);
 
@@ -222,5 +222,113 @@ TEST_CASE("a server listens where it says, and a port in use is addressUnavailab
                    CHECK(code == Errc::alreadyRunning);
                    const bool serves = co_await served.serves();
                    CHECK(serves);
+               });
+}
+
+namespace
+{
+
+std::string selecting1_1(std::string_view id)
+{
+    return request(
+        "version-negotiation", id,
+        R"("supportedVersions":["1.1.0"],"selectedVersion":"1.1.0","session":"abcdefghijklmnopqrstuv")");
+}
+
+std::string under1_1(std::string_view type, std::string_view id, std::string_view fields = {})
+{
+    auto text = request(type, id, fields);
+    text.replace(text.find("1.0.0"), 5, "1.1.0");
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("who selects 1.1.0 before anything else gets it, and all that follows carries it")
+{
+    withServer(
+        {},
+        [](Served& served) -> asio::awaitable<void>
+        {
+            auto peer = co_await served.peer();
+            const auto ack = co_await peer.ask(selecting1_1("n-1"));
+            CHECK(brief(ack) == "ack n-1");
+            CHECK(ack.at("version") == "1.1.0");
+            const auto ids = co_await served.server.getConnectedClients();
+            CHECK(ack.at("clientId").as_string() == ids.at(0));
+            CHECK(ack.at("dedupWindow") == 0);
+            CHECK(ack.at("maxMessageSize") == 4 * 1024 * 1024);
+            for (const auto& question :
+                 {under1_1("ping", "p"), request("ping", "p"), under1_1("auth", "a", R"("token":"t")"),
+                  under1_1("publish", "x", R"("topic":"t")"), under1_1("shout", "x"), std::string("{")})
+            {
+                const auto answer = co_await peer.ask(question);
+                CHECK(answer.at("version") == "1.1.0");
+                const bool isError = answer.at("type") == "error";
+                CHECK(answer.contains("retriable") == isError);
+                if (isError) CHECK(answer.at("retriable") == false);
+            }
+            const auto sent = co_await served.server.sendMessage(ids.at(0), EventMessage{.topic = "note"});
+            CHECK(sent);
+            auto note = co_await peer.message();
+            CHECK(note.at("version") == "1.1.0");
+            auto old = co_await served.peer();
+            const auto count = co_await served.server.broadcast(EventMessage{.topic = "all"});
+            CHECK(count == 2);
+            note = co_await peer.message();
+            CHECK(note.at("version") == "1.1.0");
+            note = co_await old.message();
+            CHECK(note.at("version") == "1.0.0");
+        });
+}
+
+TEST_CASE("1.1.0 is refused after any other message, and without a session; 1.0.0 goes on")
+{
+    withServer({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto late = co_await served.peer();
+                   auto answer = co_await late.ask(request("ping", "p"));
+                   answer = co_await late.ask(selecting1_1("n-1"));
+                   CHECK(brief(answer) == "error n-1 INVALID_MESSAGE");
+                   CHECK(answer.at("version") == "1.0.0");
+                   answer = co_await late.ask(under1_1("ping", "q"));
+                   CHECK(brief(answer) == "error q UNSUPPORTED_VERSION");
+
+                   auto twice = co_await served.peer();
+                   answer = co_await twice.ask(selecting1_1("n-1"));
+                   CHECK(brief(answer) == "ack n-1");
+                   answer = co_await twice.ask(selecting1_1("n-2"));
+                   CHECK(brief(answer) == "error n-2 INVALID_MESSAGE");
+
+                   auto bare = co_await served.peer();
+                   answer = co_await bare.ask(request("version-negotiation", "n-1",
+                                                      R"("supportedVersions":[],"selectedVersion":"1.1.0")"));
+                   CHECK(brief(answer) == "error n-1 INVALID_MESSAGE");
+                   answer = co_await bare.ask(request("ping", "p"));
+                   CHECK(brief(answer) == "pong p");
+               });
+}
+
+TEST_CASE("under 1.1.0 who is over the rate limit is told when to try again")
+{
+    withServer({.rateLimit = RateLimitOptions{.maxMessages = 2, .window = std::chrono::minutes(1)}},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   auto answer = co_await peer.ask(selecting1_1("n-1"));
+                   answer = co_await peer.ask(under1_1("ping", "p"));
+                   answer = co_await peer.ask(under1_1("ping", "q"));
+                   CHECK(brief(answer) == "error q RATE_LIMIT_EXCEEDED");
+                   CHECK(answer.at("retriable") == true);
+                   const auto after = answer.at("retryAfter").to_number<int>();
+                   CHECK(after > 0);
+                   CHECK(after <= 60'000);
+                   auto old = co_await served.peer();
+                   for (int count = 0; count < 2; ++count) answer = co_await old.ask(request("ping", "p"));
+                   answer = co_await old.ask(request("ping", "q"));
+                   CHECK(brief(answer) == "error q RATE_LIMIT_EXCEEDED");
+                   CHECK_FALSE(answer.contains("retryAfter"));
+                   CHECK_FALSE(answer.contains("retriable"));
                });
 }

@@ -15,10 +15,12 @@ constexpr int topicsLookedAt = 2;
 
 std::size_t bytesOf(const LogEntry& entry)
 {
-    // All of it stands once more in the frame that the entry keeps, with an envelope around it.
+    // All of it stands once more in each of the frames that the entry may keep, one for each version, with an
+    // envelope around it.
     constexpr std::size_t envelope = 192;
+    constexpr std::size_t frames = 2;
     const auto text = entry.topic.size() + entry.id.size() + (entry.data ? entry.data->text().size() : 0);
-    return sizeof(LogEntry) + envelope + 2 * text;
+    return sizeof(LogEntry) + text + frames * (envelope + text);
 }
 
 }  // namespace

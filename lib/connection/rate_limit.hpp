@@ -25,6 +25,12 @@ public:
         return true;
     }
 
+    /// When one that was refused at `now` would be within it again.
+    [[nodiscard]] Clock::duration untilNext(Clock::time_point now, Clock::duration window) const noexcept
+    {
+        return windowStart_ + window - now;
+    }
+
 private:
     Clock::time_point windowStart_{};
     std::size_t admitted_ = 0;

@@ -62,9 +62,9 @@ void RouterCore::take(const ForwardedAnswer& answer)
     if (auto* const client = server_->registry().find(waiting->client))
     {
         if (answer.kind == Kind::acknowledged)
-            client->acknowledge(waiting->messageId);
+            client->acknowledge(waiting->messageId, answer.sequenceNumber);
         else
-            client->refuse(waiting->messageId, answer.code, answer.text);
+            client->refuse(waiting->messageId, answer.code, answer.text, {}, {answer.retriable});
     }
     if (!waiting->isPlaced) placed(*waiting);
     leaveLine(waiting->client);

@@ -43,6 +43,8 @@ struct ForwardedAnswer
     Kind kind;
     ErrorCode code = ErrorCode::internalError;
     std::string text = {};
+    bool retriable = false;
+    std::uint64_t sequenceNumber = 0;  ///< of what was acknowledged
 };
 
 /// An entry of the log, on its way to the subscribers of another shard.

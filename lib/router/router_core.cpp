@@ -193,7 +193,7 @@ bool RouterCore::mayAlsoBeLoggedOn(const std::string& further, const std::string
 void RouterCore::logged(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
                         const Judgement& judgement, const Appended& appended)
 {
-    acknowledge(origin, client, messageId);
+    acknowledge(origin, client, messageId, appended.sequenceNumber);
     for (const auto& tell : judgement.logged)
     {
         try
@@ -226,21 +226,25 @@ Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, PublishOr
         core->refuse(origin, messageId, ErrorCode::internalError, "The log is out of reach");
 }
 
-void RouterCore::acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId)
+void RouterCore::acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
+                             std::uint64_t sequenceNumber)
 {
     if (origin.part != part_)
-        return others_[origin.part]->put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::acknowledged});
+        return others_[origin.part]->put(ForwardedAnswer{.token = origin.token,
+                                                         .kind = ForwardedAnswer::Kind::acknowledged,
+                                                         .sequenceNumber = sequenceNumber});
     if (!client) client = server_->registry().find(origin.client);
-    if (client) client->acknowledge(messageId);
+    if (client) client->acknowledge(messageId, sequenceNumber);
 }
 
 void RouterCore::refuse(const PublishOrigin& origin, std::string_view messageId, ErrorCode code,
-                        std::string_view text)
+                        std::string_view text, bool retriable)
 {
     if (origin.part != part_)
-        return others_[origin.part]->put(
-            ForwardedAnswer{origin.token, ForwardedAnswer::Kind::refused, code, std::string(text)});
-    if (auto* const client = server_->registry().find(origin.client)) client->refuse(messageId, code, text);
+        return others_[origin.part]->put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::refused, code,
+                                                         std::string(text), retriable});
+    if (auto* const client = server_->registry().find(origin.client))
+        client->refuse(messageId, code, text, {}, {retriable});
 }
 
 void RouterCore::waitInLine(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish)
@@ -249,7 +253,8 @@ void RouterCore::waitInLine(const PublishOrigin& origin, ClientSession* client, 
     const auto messageId = publish.messageId;
     const auto pushed = lines_.push({origin, std::move(publish)});
     if (pushed == TopicLines::Pushed::full)
-        return refuse(origin, messageId, ErrorCode::publishFailed, "Too many publishes wait; try again");
+        return refuse(origin, messageId, ErrorCode::publishFailed, "Too many publishes wait; try again",
+                      true);
     if (client)
         countWaiting(*client);
     else
@@ -348,7 +353,7 @@ std::size_t RouterCore::deliver(const LogEntry& entry)
         if (subscriber->client.publisher() == entry.publisher && !entry.broadcast) continue;
         try
         {
-            if (subscriber->client.deliver(eventFrame(entry))) ++queued;
+            if (subscriber->client.deliver(eventFrame(entry, subscriber->client.version()))) ++queued;
         }
         catch (...)
         {

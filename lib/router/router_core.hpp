@@ -141,9 +141,10 @@ private:
     void unlink();
     [[nodiscard]] std::size_t deliver(const LogEntry& entry);
     [[nodiscard]] bool isWantedByOthers(std::string_view topic) const;
-    void acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId);
+    void acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
+                     std::uint64_t sequenceNumber);
     void refuse(const PublishOrigin& origin, std::string_view messageId, ErrorCode code,
-                std::string_view text);
+                std::string_view text, bool retriable = false);
 
     [[nodiscard]] static Strand<> workOnLine(std::shared_ptr<RouterCore> core, std::string topic);
     [[nodiscard]] static Strand<> pass(std::shared_ptr<RouterCore> core, WaitingPublish waiting);

@@ -3,6 +3,7 @@
 #include "coro/hop.hpp"
 #include "message/envelope.hpp"
 #include "message/message_id.hpp"
+#include "server/publisher.hpp"
 #include "server/server_core.hpp"
 
 #include <fmt/format.h>
@@ -52,12 +53,15 @@ Strand<CloseReason> ClientSession::run(std::string received)
 void ClientSession::onText(std::string_view text)
 {
     ++received_;
-    auto parsed = parseMessage(text, {.maxDepth = server_.options().maxJsonDepth});
+    auto parsed = parseMessage(text, {.maxDepth = server_.options().maxJsonDepth, .newest = version_});
     const auto* const refused = std::get_if<Refusal>(&parsed);
     if (!admit())
     {
         const auto id = refused ? std::string_view(refused->id) : messageId(std::get<Message>(parsed));
-        return refuse(id, ErrorCode::rateLimitExceeded, "Rate limit exceeded");
+        const auto wait =
+            rateLimit_.untilNext(server_.shard().clock().now(), server_.options().rateLimit->window);
+        return refuse(id, ErrorCode::rateLimitExceeded, "Rate limit exceeded", {},
+                      {true, std::chrono::ceil<std::chrono::milliseconds>(wait)});
     }
     if (refused) return refuse(refused->id, refused->code, refused->message);
     handle(std::move(std::get<Message>(parsed)));
@@ -94,9 +98,29 @@ void ClientSession::handle(Message message)
 void ClientSession::handleNegotiation(const VersionNegotiationMessage& message)
 {
     const auto& selected = message.selectedVersion;
-    if (selected && *selected != "1.0.0")
-        refuse(message.id, ErrorCode::unsupportedVersion,
-               fmt::format("Version {} was not offered; 1.0.0 is", *selected));
+    if (!selected || *selected == toString(ProtocolVersion::v1_0)) return;
+    if (*selected != toString(ProtocolVersion::v1_1))
+        return refuse(message.id, ErrorCode::unsupportedVersion,
+                      fmt::format("Version {} was not offered; 1.1.0 and 1.0.0 are", *selected));
+    if (received_ > 1)
+        return refuse(message.id, ErrorCode::invalidMessage,
+                      "Version 1.1.0 is selected before anything else");
+    beginVersion1_1(message);
+}
+
+void ClientSession::beginVersion1_1(const VersionNegotiationMessage& message)
+{
+    version_ = ProtocolVersion::v1_1;
+    publisher_ = publisherOf({}, *message.session);
+    AckMessage ack{server_.newId(), server_.now(), message.id};
+    ack.clientId = id_;
+    // The log knows no publish again after a reconnect.
+    ack.dedupWindow = std::chrono::milliseconds(0);
+    ack.maxMessageSize = server_.options().maxMessageSize;
+    auto& text = server_.scratch();
+    text.clear();
+    appendMessage(text, ack, version_);
+    connection_.send(text);
 }
 
 void ClientSession::handleAuth(AuthMessage message)
@@ -164,26 +188,26 @@ void ClientSession::handlePing(const PingMessage& message)
     const auto latency = std::max(now - message.timestamp, std::chrono::milliseconds(0));
     auto& text = server_.scratch();
     text.clear();
-    appendPong(text, message.id, now, latency);
+    appendPong(text, message.id, now, latency, version_);
     connection_.send(text);
 }
 
-void ClientSession::acknowledge(std::string_view messageId)
+void ClientSession::acknowledge(std::string_view messageId, std::optional<std::uint64_t> sequenceNumber)
 {
     auto& text = server_.scratch();
     text.clear();
-    appendAck(text, server_.newId(), server_.now(), messageId, true);
+    appendAck(text, server_.newId(), server_.now(), messageId, true, version_, sequenceNumber);
     connection_.send(text);
 }
 
 void ClientSession::refuse(std::string_view messageId, ErrorCode code, std::string_view text,
-                           std::string_view details)
+                           std::string_view details, RetryHint retry)
 {
     auto& out = server_.scratch();
     out.clear();
     // The request's id stands as the error's own as well: that is where the seed's client looks.
     const auto id = messageId.empty() ? server_.newId() : std::string(messageId);
-    appendError(out, id, server_.now(), toString(code), text, details, messageId);
+    appendError(out, id, server_.now(), toString(code), text, details, messageId, version_, retry);
     connection_.send(out);
 }
 

@@ -3,6 +3,7 @@
 #include "connection/peer_connection.hpp"
 #include "connection/rate_limit.hpp"
 #include "coro/task_group.hpp"
+#include "message/envelope.hpp"
 #include "server/request_handler.hpp"
 
 #include <strandcast/close_reason.hpp>
@@ -38,12 +39,12 @@ public:
     /// Serves the client until its connection is over; `received` are the bytes that came behind the upgrade.
     [[nodiscard]] Strand<CloseReason> run(std::string received);
 
-    /// Answers a request with success.
-    void acknowledge(std::string_view messageId);
+    /// Answers a request with success; a publish with its event's number as well.
+    void acknowledge(std::string_view messageId, std::optional<std::uint64_t> sequenceNumber = {});
 
     /// Answers a request with an error; `details` is JSON text, or empty.
     void refuse(std::string_view messageId, ErrorCode code, std::string_view text,
-                std::string_view details = {});
+                std::string_view details = {}, RetryHint retry = {});
 
     /// Queues an event, as the outbox' bounds allow. False where it was dropped at once.
     bool deliver(const SharedFrame& event);
@@ -62,6 +63,8 @@ public:
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// What the log knows it by as a publisher: unique among all nodes on one log, and not 0.
     [[nodiscard]] std::uint64_t publisher() const noexcept { return publisher_; }
+    /// What its messages carry, both ways.
+    [[nodiscard]] ProtocolVersion version() const noexcept { return version_; }
     [[nodiscard]] bool isAuthenticated() const noexcept { return authenticated_; }
     [[nodiscard]] ClientInfo info() const;
 
@@ -76,6 +79,7 @@ private:
     void handle(Message message);
     void handleAuth(AuthMessage message);
     void handleNegotiation(const VersionNegotiationMessage& message);
+    void beginVersion1_1(const VersionNegotiationMessage& message);
     void handlePing(const PingMessage& message);
     void authenticated(std::optional<Json> metadata);
     void refuseCredentials(std::string_view messageId);
@@ -89,6 +93,7 @@ private:
     std::string id_;
     std::uint64_t number_;
     std::uint64_t publisher_ = 0;
+    ProtocolVersion version_ = ProtocolVersion::v1_0;
     Timestamp connectedAt_;
     std::optional<Json> metadata_;
     std::unique_ptr<TaskGroup> hook_;  // only while the authenticate hook runs

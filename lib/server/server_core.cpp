@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -252,17 +253,23 @@ Strand<bool> ServerCore::sendMessage(std::shared_ptr<ServerCore> core, std::stri
 {
     ClientSession* const session = core->registry_.find(id);
     if (!session || !session->isAuthenticated()) co_return false;
-    co_return session->push(MessageSerializer().serialize(core->completed(std::move(message))));
+    std::string text;
+    appendMessage(text, core->completed(std::move(message)), session->version());
+    co_return session->push(text);
 }
 
 Strand<std::size_t> ServerCore::broadcast(std::shared_ptr<ServerCore> core, Message message)
 {
-    const auto text = MessageSerializer().serialize(core->completed(std::move(message)));
+    const auto complete = core->completed(std::move(message));
+    std::array<std::string, 2> texts;  // of each version
+    for (const auto version : {ProtocolVersion::v1_0, ProtocolVersion::v1_1})
+        appendMessage(texts[static_cast<std::size_t>(version)], complete, version);
     std::size_t count = 0;
     core->registry_.forEach(
         [&](ClientSession& session)
         {
-            if (session.isAuthenticated() && session.push(text)) ++count;
+            if (session.isAuthenticated() && session.push(texts[static_cast<std::size_t>(session.version())]))
+                ++count;
         });
     co_return count;
 }
@@ -374,7 +381,7 @@ std::string ServerCore::newClientId() const
 std::string ServerCore::negotiation() const
 {
     return MessageSerializer().serialize(
-        VersionNegotiationMessage{newId(), now(), {std::string(protocolVersion)}, std::nullopt});
+        VersionNegotiationMessage{newId(), now(), {"1.1.0", "1.0.0"}, std::nullopt});
 }
 
 Timestamp ServerCore::now() const
