@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <system_error>
@@ -80,9 +81,9 @@ double ticksPerSecond()
 std::optional<Process> process(int pid)
 {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string line;
-    if (!std::getline(file, line)) return std::nullopt;
-    // The name stands in parentheses and may hold any character, further parentheses among them (proc(5)).
+    // The name stands in parentheses and may hold any character, further parentheses and line ends among them
+    // (proc(5)).
+    const std::string line(std::istreambuf_iterator<char>(file), {});
     const auto begin = line.find('(');
     const auto end = line.rfind(')');
     if (begin == std::string::npos || end == std::string::npos) return std::nullopt;
