@@ -294,6 +294,28 @@ TEST_CASE("after the end of one direction its reader has all that was written, t
         });
 }
 
+TEST_CASE("that a peer is gone shows behind what is still to be read, whether it ended or closed")
+{
+    for (const bool closes : {false, true})
+        overEach(
+            [closes](Transport& one, Transport& other) -> Strand<>
+            {
+                CHECK_FALSE(one.isPeerGone());
+                static_cast<void>(write(other, "un"));
+                co_await one.waitReadable();
+                CHECK_FALSE(one.isPeerGone());
+                if (closes)
+                    other.close();
+                else
+                    other.shutdownWrite();
+                CHECK(one.isPeerGone());
+                const auto read = co_await readUntil(one, 2);
+                CHECK(read.bytes == "un");
+                CHECK(one.isPeerGone());
+                CHECK(other.isPeerGone() == false);
+            });
+}
+
 TEST_CASE("closing a stream ends every wait on it, and every attempt fails from then on")
 {
     overEach(

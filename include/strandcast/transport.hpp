@@ -57,6 +57,10 @@ public:
     /// The same for tryWrite(); beside a waitReadable(), if need be.
     [[nodiscard]] virtual Strand<> waitWritable() = 0;
 
+    /// Whether the peer has ended its direction, or the stream is broken, behind whatever there is still to
+    /// read: for who does not read now, and asks now and then.
+    [[nodiscard]] virtual bool isPeerGone() = 0;
+
     /// Ends this side's direction: the peer reads the end after what was written. Reading goes on.
     virtual void shutdownWrite() noexcept = 0;
 

@@ -312,10 +312,24 @@ void PeerConnection::wantFlush()
     shard_.flushQueue().push(*this);
 }
 
-void PeerConnection::flush()
+void PeerConnection::flush() noexcept
 {
     dirty_ = false;
     if (writing_ || state_ == State::over) return;
+    try
+    {
+        writeNow();
+    }
+    catch (const std::exception&)
+    {
+        // Out of memory: this connection's end, and nobody else's.
+        writing_ = false;
+        abandon();
+    }
+}
+
+void PeerConnection::writeNow()
+{
     switch (writeAll())
     {
     case Flushed::all: wake(); break;  // a reader may wait for its answers to leave
@@ -340,13 +354,14 @@ Strand<> PeerConnection::writeRest()
             if (!answersWait()) wake();
         }
         if (flushed == Flushed::lost) lost();
+        writing_ = false;
+        if (state_ != State::over && !outbox_.empty()) wantFlush();
     }
-    catch (const asio::system_error&)
+    catch (const std::exception&)
     {
-        abandon();  // the socket was closed, or the shard ends
+        abandon();  // the socket was closed, the shard ends, or as in flush()
     }
     writing_ = false;
-    if (state_ != State::over && !outbox_.empty()) wantFlush();
     wake();
 }
 
@@ -390,9 +405,23 @@ void PeerConnection::dropEvents() noexcept
     while (const auto dropped = outbox_.takeOldestEvent()) handler_.onEventDropped(dropped.topic());
 }
 
-void PeerConnection::checkDeadlines(Clock::time_point now)
+void PeerConnection::checkDeadlines(Clock::time_point now) noexcept
+{
+    try
+    {
+        judge(now);
+    }
+    catch (const std::exception&)
+    {
+        abandon();  // as in flush()
+    }
+}
+
+void PeerConnection::judge(Clock::time_point now)
 {
     if (now >= closeDeadline_) return abandon();
+    // Who is not read would not be missed.
+    if (state_ == State::open && pauses_ > 0 && transport_->isPeerGone()) return lost();
     if (now >= deadline_)
     {
         clearDeadline();

@@ -97,7 +97,8 @@ public:
     /// Ends it now; run() returns in a later turn.
     void abandon();
 
-    /// Nothing more is read, nor handled, until resumeReading(). Calls may nest.
+    /// Nothing more is read, nor handled, until resumeReading(). Calls may nest. A peer that goes meanwhile
+    /// is noticed by the sweep, and its connection lost: what it sent and was not handled yet goes with it.
     void pauseReading() noexcept { ++pauses_; }
     void resumeReading();
 
@@ -112,8 +113,8 @@ public:
     [[nodiscard]] std::string peerAddress() const { return transport_->peerAddress(); }
 
     // For the shard.
-    void flush();
-    void checkDeadlines(Clock::time_point now);
+    void flush() noexcept;
+    void checkDeadlines(Clock::time_point now) noexcept;
     void setPlace(std::size_t place) noexcept { place_ = place; }
 
     [[nodiscard]] std::uint32_t nextMask() override
@@ -149,6 +150,8 @@ private:
     void peerClosed(CloseReason reason);
     void failed(CloseReason reason);
     void lost();
+    void writeNow();
+    void judge(Clock::time_point now);
     void takeOutput();
     void wantFlush();
     void wake() noexcept;

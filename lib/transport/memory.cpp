@@ -84,6 +84,8 @@ public:
                        [capacity](const Pipe& pipe) { return pipe.bytes.size() < capacity || pipe.refused; });
     }
 
+    [[nodiscard]] bool isPeerGone() override { return in_->ended || out_->refused; }
+
     void shutdownWrite() noexcept override
     {
         out_->ended = true;

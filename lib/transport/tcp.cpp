@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <utility>
@@ -106,6 +107,12 @@ Strand<> TcpTransport::waitWritable()
 {
     if (!socket_.is_open()) return alreadyClosed();
     return socket_.async_wait(TcpSocket::wait_write, useStrand);
+}
+
+bool TcpTransport::isPeerGone()
+{
+    ::pollfd asked{socket_.native_handle(), POLLRDHUP, 0};  // POLLHUP and POLLERR are told unasked
+    return ::poll(&asked, 1, 0) > 0;
 }
 
 void TcpTransport::shutdownWrite() noexcept

@@ -28,6 +28,7 @@ public:
     [[nodiscard]] Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) override;
     [[nodiscard]] Strand<> waitReadable() override;
     [[nodiscard]] Strand<> waitWritable() override;
+    [[nodiscard]] bool isPeerGone() override;
     void shutdownWrite() noexcept override;
     void close() noexcept override;
     [[nodiscard]] std::string peerAddress() const override;
