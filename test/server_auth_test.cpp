@@ -46,6 +46,20 @@ WSServerOptions withHook(std::shared_ptr<asio::steady_timer> gate = {}, int* ask
     return options;
 }
 
+// Waits until the server has forgotten every client.
+asio::awaitable<void> noClients(Served& served)
+{
+    asio::steady_timer timer(served.io);
+    for (int round = 0; round < 5'000; ++round)
+    {
+        const auto clients = co_await served.server.getConnectedClients();
+        if (clients.empty()) co_return;
+        timer.expires_after(1ms);
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+    FAIL("a client stayed");
+}
+
 }  // namespace
 
 TEST_CASE("until it is authenticated a client may only negotiate and authenticate; then it may all")
@@ -177,6 +191,81 @@ TEST_CASE("who does not authenticate in time is closed, hook or no hook at work;
             CHECK(brief(pong) == "pong p");
             co_await served.server.shutdown();
         });
+}
+
+TEST_CASE("a second login has authTimeout as well: past it the hook is cancelled and the client closed")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            auto gate = std::make_shared<asio::steady_timer>(io, asio::steady_timer::time_point::max());
+            auto options = onFreePort(withHook(gate));
+            options.authTimeout = 100ms;
+            Served served(io, options);
+            co_await served.server.start();
+            auto peer = co_await served.peer();
+            const auto ack = co_await peer.ask(auth("a-1", "good"));
+            CHECK(brief(ack) == "ack a-1");
+            co_await peer.send(auth("a-2", "slow"));
+            const auto end = co_await peer.closed();
+            CHECK(end == "1008 Authentication timeout");
+            peer.close();
+            co_await noClients(served);
+            CHECK(gate->cancel() == 0);  // nobody waits at it any more
+            co_await served.server.shutdown();
+        });
+}
+
+TEST_CASE("a client that goes while its second login is asked about is noticed, whatever it had sent before")
+{
+    for (const bool reset : {false, true})
+        for (const bool unread : {false, true})
+            runToEnd(
+                [&](asio::io_context& io) -> asio::awaitable<void>
+                {
+                    CAPTURE(reset);
+                    CAPTURE(unread);
+                    auto gate =
+                        std::make_shared<asio::steady_timer>(io, asio::steady_timer::time_point::max());
+                    auto options = onFreePort(withHook(gate));
+                    options.authTimeout = 1h;
+                    options.heartbeatInterval = 1h;
+                    Served served(io, options);
+                    co_await served.server.start();
+                    auto peer = co_await served.peer();
+                    const auto ack = co_await peer.ask(auth("a-1", "good"));
+                    CHECK(brief(ack) == "ack a-1");
+                    co_await peer.send(auth("a-2", "slow"));
+                    auto other = co_await served.peer();
+                    co_await other.ask(auth("a", "good"));
+                    co_await other.leave();
+                    if (unread) co_await peer.send(request("ping", "p"));
+                    if (reset)
+                        peer.reset();
+                    else
+                        peer.close();
+                    co_await noClients(served);
+                    CHECK(gate->cancel() == 0);
+                    co_await served.server.shutdown();
+                });
+}
+
+TEST_CASE("what a client says of itself stands in its ClientInfo where no hook is asked as well")
+{
+    withServer({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   auto ack = co_await peer.ask(auth("a-1", "any", R"(,"metadata":{"name":"one"})"));
+                   CHECK(brief(ack) == "ack a-1");
+                   const auto clients = co_await served.server.getConnectedClients();
+                   REQUIRE(clients.size() == 1);
+                   auto info = co_await served.server.getClient(clients[0]);
+                   CHECK(info->metadata == Json::parse(R"({"name":"one"})"));
+                   ack = co_await peer.ask(auth("a-2", "any"));
+                   info = co_await served.server.getClient(clients[0]);
+                   CHECK_FALSE(info->metadata);
+               });
 }
 
 TEST_CASE("authenticating again asks the hook again: yes replaces the metadata, no ends the connection")

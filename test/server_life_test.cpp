@@ -1,3 +1,4 @@
+#include "support/outcome.hpp"
 #include "support/served.hpp"
 
 #include <strandcast/error.hpp>
@@ -247,6 +248,118 @@ TEST_CASE("a silent client is pinged and then closed, one that answers pings sta
                    CHECK(ended == "1008 Heartbeat timeout");
                    const auto pong = co_await listening.ask(request("ping", "p"));
                    CHECK(brief(pong) == "pong p");
+               });
+}
+
+namespace
+{
+
+asio::awaitable<void> shutdownAndStart(WSServer& server)
+{
+    co_await server.shutdown();
+    co_await server.start();
+}
+
+}  // namespace
+
+TEST_CASE("shutdowns that overlap end the run that they began with, and no later one")
+{
+    for (int turns = 0; turns < 30; ++turns)
+        runToEnd(
+            [&](asio::io_context& io) -> asio::awaitable<void>
+            {
+                CAPTURE(turns);
+                Served served(io, onFreePort());
+                co_await served.server.start();
+                auto peer = co_await served.peer();
+                peer.close();
+                // The second begins at another moment of the first each time, at last when it is over.
+                Beside again(io.get_executor(), shutdownAndStart(served.server));
+                co_await turnsOfLoop(turns);
+                Beside beside(io.get_executor(), served.server.shutdown());
+                auto outcome = co_await again.ended();
+                CHECK(outcome.went());
+                outcome = co_await beside.ended();
+                CHECK(outcome.went());
+                const bool runs = served.server.port() != 0;
+                if (turns == 0) CHECK(runs);  // both were the first run's
+                outcome = co_await outcomeOf(served.server.start());
+                CHECK(outcome.went() == !runs);
+                const bool serves = co_await served.serves();
+                CHECK(serves);
+                co_await served.server.shutdown();
+            });
+}
+
+TEST_CASE("an operation that is awaited when its server has gone is cancelled, and begins nothing")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            auto server = std::make_unique<WSServer>(io, WSServerOptions{.port = 0});
+            auto start = server->start();
+            auto shutdown = server->shutdown();
+            auto clients = server->getConnectedClients();
+            auto broadcast = server->broadcast(PingMessage{"p", someTime});
+            server.reset();
+            auto outcome = co_await outcomeOf(std::move(start));
+            CHECK(outcome.errc == Errc::cancelled);
+            outcome = co_await outcomeOf(std::move(shutdown));
+            CHECK(outcome.errc == Errc::cancelled);
+            outcome = co_await outcomeOf(std::move(clients));
+            CHECK(outcome.errc == Errc::cancelled);
+            outcome = co_await outcomeOf(std::move(broadcast));
+            CHECK(outcome.errc == Errc::cancelled);
+        });
+}
+
+TEST_CASE("times that cannot be calculated with are for ever, or none, as the options say")
+{
+    constexpr auto most = std::chrono::milliseconds::max();
+    constexpr auto least = std::chrono::milliseconds::min();
+    WSServerOptions options;
+    options.authenticate = [](std::string, std::optional<Json>) -> asio::awaitable<Authentication>
+    { co_return true; };
+    for (const auto time : {most, 0ms})
+    {
+        options.handshakeTimeout = time;
+        options.authTimeout = time;
+        options.heartbeatInterval = time;
+        options.rateLimit = RateLimitOptions{2, time};
+        withServer(options,
+                   [&](Served& served) -> asio::awaitable<void>
+                   {
+                       auto peer = co_await served.peer();
+                       const auto ack = co_await peer.ask(request("auth", "a", R"("token":"t")"));
+                       CHECK(brief(ack) == "ack a");
+                       auto pong = co_await peer.ask(request("ping", "p"));
+                       CHECK(brief(pong) == "pong p");
+                       pong = co_await peer.ask(request("ping", "p"));
+                       CHECK(brief(pong) == (time == most ? "error p RATE_LIMIT_EXCEEDED" : "pong p"));
+                   });
+    }
+    options = {};
+    options.heartbeatInterval = least;
+    options.closeTimeout = least;
+    options.rateLimit = RateLimitOptions{2, least};
+    withServer(options,
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   for (int number = 0; number < 4; ++number)
+                   {
+                       auto peer = co_await served.peer();
+                       const auto pong = co_await peer.ask(request("ping", "p"));
+                       CHECK(brief(pong) == "pong p");
+                   }
+               });
+    options.handshakeTimeout = least;
+    withServer(options,
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   RawPeer peer(served.io);
+                   co_await peer.connect(served.server.port());
+                   const auto nothing = co_await peer.rest();
+                   CHECK(nothing.empty());
                });
 }
 

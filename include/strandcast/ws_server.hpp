@@ -35,15 +35,16 @@ struct Authentication
 
 /// Asked with the `token` and the `metadata` of an `auth` message (protocol.md, "A connection's life", item
 /// 3), on the server's own thread. A hook that throws refuses, and its text goes no further. It is cancelled
-/// when its client goes.
+/// when its client goes, and at `authTimeout`, which closes the client: a hook that never ends holds up
+/// nobody.
 using Authenticate =
     std::function<asio::awaitable<Authentication>(std::string token, std::optional<Json> metadata)>;
 
 /// So many messages in so much time.
 struct RateLimitOptions
 {
-    std::size_t maxMessages = 100;  ///< in a window; those over it get RATE_LIMIT_EXCEEDED
-    std::chrono::milliseconds window{60'000};
+    std::size_t maxMessages = 100;             ///< in a window; those over it get RATE_LIMIT_EXCEEDED
+    std::chrono::milliseconds window{60'000};  ///< 0 or less: too short for any message to be over it
 };
 
 struct WSServerOptions
@@ -55,12 +56,15 @@ struct WSServerOptions
 
     Authenticate authenticate = {};  ///< without one, every client is authenticated at once
 
-    std::chrono::milliseconds handshakeTimeout{10'000};  ///< from the accept to the end of the upgrade
-    std::chrono::milliseconds authTimeout{10'000};       ///< from the upgrade to an accepted `auth`
+    // The longest of a year or more is for ever.
+    std::chrono::milliseconds handshakeTimeout{
+        10'000};  ///< from the accept to the end of the upgrade; 0 is for ever, less is no time at all
+    std::chrono::milliseconds authTimeout{
+        10'000};  ///< from the upgrade to an accepted `auth`, and for every later `auth`; 0 and less as above
     std::chrono::milliseconds heartbeatInterval{
-        30'000};  ///< silent for two of these: closed with 1008; 0 is never
+        30'000};  ///< silent for two of these: closed with 1008; 0 or less is never
     std::chrono::milliseconds closeTimeout{
-        5'000};  ///< from closing a connection to ending it without the peer
+        5'000};  ///< from closing a connection to ending it without the peer; 0 or less does not wait for it
 
     std::size_t maxConnections = 1'000;                              ///< further clients are closed with 1008
     std::optional<RateLimitOptions> rateLimit = RateLimitOptions();  ///< per client; nullopt is off

@@ -30,14 +30,17 @@ ClientSession::~ClientSession() = default;
 
 Strand<CloseReason> ClientSession::run(std::string received)
 {
-    connection_.send(server_.negotiation());
-    if (server_.authenticates())
-        connection_.setDeadline(server_.shard().clock().now() + server_.options().authTimeout);
-    else
-        authenticated(std::nullopt);
-
-    auto reason = co_await connection_.run(std::move(received));
-
+    // Whatever the conversation ends with, the end is the same.
+    std::exception_ptr failure;
+    CloseReason reason;
+    try
+    {
+        reason = co_await converse(std::move(received));
+    }
+    catch (...)
+    {
+        failure = std::current_exception();
+    }
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     if (hook_)
     {
@@ -47,7 +50,18 @@ Strand<CloseReason> ClientSession::run(std::string received)
     if (isAuthenticated())
         if (auto* const handler = server_.handler()) handler->closed(*this);
     data.reset();
+    if (failure) std::rethrow_exception(failure);
     co_return reason;
+}
+
+Strand<CloseReason> ClientSession::converse(std::string received)
+{
+    connection_.send(server_.negotiation());
+    if (server_.authenticates())
+        connection_.setDeadline(server_.shard().clock().now() + server_.options().authTimeout);
+    else
+        authenticated(std::nullopt);
+    co_return co_await connection_.run(std::move(received));
 }
 
 void ClientSession::onText(std::string_view text)
@@ -129,9 +143,13 @@ void ClientSession::handleAuth(AuthMessage message)
     if (!hook)
     {
         // The server that lets everybody in acks; one whose hook is gone with its handle is about to end.
-        if (!server_.authenticates()) acknowledge(message.id);
-        return;
+        if (server_.authenticates()) return;
+        acknowledge(message.id);
+        return authenticated(std::move(message.metadata));
     }
+    // The first one's deadline counts from the upgrade.
+    if (isAuthenticated())
+        connection_.setDeadline(server_.shard().clock().now() + server_.options().authTimeout);
     // What comes next waits for the answer (protocol.md, "Answers find their question").
     connection_.pauseReading();
     if (!hook_) hook_ = std::make_unique<TaskGroup>(server_.executor());
@@ -154,16 +172,23 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
     {
         // A hook that throws refuses, and its text stays here. Cancelled, there is nobody left to be told.
     }
-    if (accepted)
+    try
     {
-        session.acknowledge(message.id);
-        session.authenticated(std::move(metadata));
+        session.answerAuth(message.id, accepted, std::move(metadata));
     }
-    else
+    catch (const std::exception& failure)
     {
-        session.refuseCredentials(message.id);
+        session.server_.failed(failure);
+        session.connection_.closeWithoutEvents({CloseCode::internalError, "Internal error"});
     }
     session.connection_.resumeReading();
+}
+
+void ClientSession::answerAuth(std::string_view messageId, bool accepted, std::optional<Json> metadata)
+{
+    if (!accepted) return refuseCredentials(messageId);
+    acknowledge(messageId);
+    authenticated(std::move(metadata));
 }
 
 void ClientSession::authenticated(std::optional<Json> metadata)
@@ -172,8 +197,9 @@ void ClientSession::authenticated(std::optional<Json> metadata)
     connection_.clearDeadline();
     connection_.setMaxMessageSize(server_.options().maxMessageSize);
     metadata_ = std::move(metadata);
-    if (std::exchange(authenticated_, true)) return;
+    if (authenticated_) return;
     if (auto* const handler = server_.handler()) handler->opened(*this);
+    authenticated_ = true;
 }
 
 void ClientSession::refuseCredentials(std::string_view messageId)
@@ -233,7 +259,8 @@ bool ClientSession::deliver(const SharedFrame& event)
 
 void ClientSession::onDeadline()
 {
-    if (!isAuthenticated()) connection_.close({CloseCode::policyViolation, "Authentication timeout"});
+    connection_.close({CloseCode::policyViolation, "Authentication timeout"});
+    if (hookRuns()) hook_->cancel();  // closed already, so its answer is not sent
 }
 
 void ClientSession::onEventDropped(std::string_view)

@@ -78,10 +78,13 @@ private:
 
     void handle(Message message);
     void handleAuth(AuthMessage message);
+    [[nodiscard]] Strand<CloseReason> converse(std::string received);
+    [[nodiscard]] bool hookRuns() const noexcept { return hook_ && hook_->size() > 0; }
     void handleNegotiation(const VersionNegotiationMessage& message);
     void beginVersion1_1(const VersionNegotiationMessage& message);
     void handlePing(const PingMessage& message);
     void authenticated(std::optional<Json> metadata);
+    void answerAuth(std::string_view messageId, bool accepted, std::optional<Json> metadata);
     void refuseCredentials(std::string_view messageId);
     [[nodiscard]] bool admit();
     [[nodiscard]] RequestHandler* handler() const noexcept;
@@ -96,7 +99,7 @@ private:
     ProtocolVersion version_ = ProtocolVersion::v1_0;
     Timestamp connectedAt_;
     std::optional<Json> metadata_;
-    std::unique_ptr<TaskGroup> hook_;  // only while the authenticate hook runs
+    std::unique_ptr<TaskGroup> hook_;  // the authenticate hook, at most one at a time
     RateLimit rateLimit_;
     std::uint64_t received_ = 0;
     std::uint64_t delivered_ = 0;

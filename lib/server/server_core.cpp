@@ -28,18 +28,37 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds firstAcceptPause = 10ms;
 constexpr std::chrono::milliseconds longestAcceptPause = 1s;
 
-WSServerOptions withoutHook(WSServerOptions options)
+// Longer than any process runs, and short enough to calculate with.
+constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
+
+std::chrono::milliseconds withinReason(std::chrono::milliseconds time)
+{
+    return std::clamp(time, 0ms, longest);
+}
+
+std::chrono::milliseconds timeoutOf(std::chrono::milliseconds option)
+{
+    return option == 0ms ? longest : withinReason(option);
+}
+
+/// The options as they are used: without the hook, and with times that can be calculated with.
+WSServerOptions settled(WSServerOptions options)
 {
     options.authenticate = nullptr;
+    options.handshakeTimeout = timeoutOf(options.handshakeTimeout);
+    options.authTimeout = timeoutOf(options.authTimeout);
+    options.heartbeatInterval = withinReason(options.heartbeatInterval);
+    options.closeTimeout = withinReason(options.closeTimeout);
+    if (options.rateLimit) options.rateLimit->window = withinReason(options.rateLimit->window);
     return options;
 }
 
-ConnectionOptions connectionOptionsOf(const WSServerOptions& options)
+ConnectionOptions connectionOptionsOf(const WSServerOptions& options, bool authenticates)
 {
     ConnectionOptions connection;
     connection.role = Role::server;
     connection.protocol.maxMessageSize =
-        options.authenticate ? options.maxUnauthenticatedMessageSize : options.maxMessageSize;
+        authenticates ? options.maxUnauthenticatedMessageSize : options.maxMessageSize;
     connection.protocol.acceptBinary = false;
     connection.outbox = {options.queueSize, options.queueBytes};
     connection.maxAnswerBytes = options.replyBytes;
@@ -78,8 +97,8 @@ private:
 ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::shared_ptr<ServerTotals> totals)
     : lease_(executor),
       executor_(executor),
-      options_(withoutHook(options)),
-      connectionOptions_(connectionOptionsOf(options)),
+      options_(settled(options)),
+      connectionOptions_(connectionOptionsOf(options_, static_cast<bool>(options.authenticate))),
       upgradeOptions_{options.path,
                       {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize}},
       authenticates_(static_cast<bool>(options.authenticate)),
@@ -88,36 +107,48 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
                         : nullptr),
       shard_(std::make_shared<Shard>(executor, *options.clock, *options.random)),
       handshakes_(std::make_shared<HandshakeDeadlines>(executor, *options.clock)),
-      housekeeping_(executor),
-      sessions_(executor),
       totals_(std::move(totals))
 {
 }
 
-Strand<> ServerCore::start(std::shared_ptr<ServerCore> core, std::vector<std::weak_ptr<ServerCore>> parts)
+Strand<> ServerCore::start(std::shared_ptr<ServerCore> core, std::uint64_t run,
+                           std::vector<std::weak_ptr<ServerCore>> parts)
 {
-    if (core->running_) throw Error(Errc::alreadyRunning, "the server is running already");
+    core->throwIfGone();
+    if (core->run_) throw Error(Errc::alreadyRunning, "the server is running already");
     core->acceptor_.emplace(listenTcp(core->executor_, core->options_.host, core->options_.port));
     core->port_ = core->acceptor_->local_endpoint().port();
     core->parts_ = std::move(parts);
-    spawnHousekeeping(core);
-    core->housekeeping_.spawn(accept(core));
+    begin(core, run);
+    core->run_->housekeeping.spawn(accept(core));
+    core->totals_->run = run;
     co_return;
 }
 
-Strand<> ServerCore::join(std::shared_ptr<ServerCore> core)
+Strand<> ServerCore::join(std::shared_ptr<ServerCore> core, std::uint64_t run)
 {
-    if (core->running_) throw Error(Errc::alreadyRunning, "the server is running already");
-    spawnHousekeeping(core);
+    core->throwIfGone();
+    if (core->run_) throw Error(Errc::alreadyRunning, "the server is running already");
+    begin(core, run);
     co_return;
 }
 
-void ServerCore::spawnHousekeeping(const std::shared_ptr<ServerCore>& core)
+void ServerCore::begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run)
 {
-    core->running_ = true;
+    core->run_ = std::make_shared<Run>(core->executor_, run);
     core->admitting_ = true;
-    core->housekeeping_.spawn(Shard::sweep(core->shard_));
-    core->housekeeping_.spawn(HandshakeDeadlines::watch(core->handshakes_));
+    core->run_->housekeeping.spawn(Shard::sweep(core->shard_));
+    core->run_->housekeeping.spawn(HandshakeDeadlines::watch(core->handshakes_));
+}
+
+void ServerCore::throwIfGone() const
+{
+    if (gone_) throw Error(Errc::cancelled);
+}
+
+void ServerCore::failed(const std::exception&) noexcept
+{
+    ++totals_->failures;
 }
 
 // One part after the other: each gets as many.
@@ -130,7 +161,14 @@ std::shared_ptr<ServerCore> ServerCore::nextPart()
 void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket)
 {
     if (!core->admitting_) return;  // nobody would end it any more
-    core->sessions_.spawn(serve(core, std::make_unique<TcpTransport>(std::move(socket))));
+    try
+    {
+        core->run_->sessions.spawn(serve(core, std::make_unique<TcpTransport>(std::move(socket))));
+    }
+    catch (const std::exception& failure)
+    {
+        core->failed(failure);
+    }
 }
 
 Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
@@ -138,26 +176,63 @@ Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
     auto pause = firstAcceptPause;
     while (core->acceptor_)
     {
-        const auto part = core->nextPart();
-        if (!part) co_return;  // the handle has gone
         asio::error_code error;
-        auto socket =
-            co_await core->acceptor_->async_accept(part->executor_, asio::redirect_error(useStrand, error));
+        try
+        {
+            error = co_await acceptOne(core);
+        }
+        catch (const asio::system_error& ended)
+        {
+            error = ended.code();
+        }
+        catch (const std::exception& failure)
+        {
+            core->failed(failure);
+            error = asio::error::no_memory;
+        }
         if (error == asio::error::operation_aborted) co_return;
+        if (error == asio::error::connection_aborted) continue;  // gone before it was taken
         if (!error)
         {
             pause = firstAcceptPause;
-            asio::dispatch(part->executor_,
-                           [part, socket = std::move(socket)]() mutable { adopt(part, std::move(socket)); });
             continue;
         }
-        if (error == asio::error::connection_aborted) continue;  // gone before it was taken
         co_await sleepFor(core->shard_->clock(), pause);
         pause = std::min(pause * 2, longestAcceptPause);
     }
 }
 
+Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core)
+{
+    const auto part = core->nextPart();
+    if (!part) co_return asio::error::operation_aborted;  // the handle has gone
+    asio::error_code error;
+    auto socket =
+        co_await core->acceptor_->async_accept(part->executor_, asio::redirect_error(useStrand, error));
+    if (!error)
+        asio::dispatch(part->executor_,
+                       [part, socket = std::move(socket)]() mutable { adopt(part, std::move(socket)); });
+    co_return error;
+}
+
 Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport)
+{
+    // What one client's strand throws ends this client, and nobody else.
+    try
+    {
+        co_await converse(core, std::move(transport));
+    }
+    catch (const asio::system_error& failure)
+    {
+        if (failure.code() != asio::error::operation_aborted) core->failed(failure);
+    }
+    catch (const std::exception& failure)
+    {
+        core->failed(failure);
+    }
+}
+
+Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport)
 {
     std::string received;
     try
@@ -204,42 +279,51 @@ void ServerCore::askAllToGo()
                       { session.close({CloseCode::goingAway, "Server shutting down"}); });
 }
 
-Strand<> ServerCore::beginShutdown(std::shared_ptr<ServerCore> core)
+Strand<> ServerCore::beginShutdown(std::shared_ptr<ServerCore> core, std::uint64_t run)
 {
-    core->askAllToGo();
+    core->throwIfGone();
+    if (core->runOf(run)) core->askAllToGo();
     co_return;
 }
 
-void ServerCore::insist(std::shared_ptr<ServerCore> core)
+void ServerCore::insist(std::shared_ptr<ServerCore> core, std::uint64_t number)
 {
     const auto executor = core->executor_;
-    asio::dispatch(executor, [core = std::move(core)] { core->sessions_.cancel(); });
+    asio::dispatch(executor,
+                   [core = std::move(core), number]
+                   {
+                       if (const auto run = core->runOf(number)) run->sessions.cancel();
+                   });
 }
 
-Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core)
+Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core, std::uint64_t number)
 {
+    core->throwIfGone();
+    // Kept: beside another shutdown, the next run may have begun before this one looks again.
+    const auto run = core->runOf(number);
+    if (!run) co_return;
     core->askAllToGo();
     // Each connection insists by itself at its close timeout; the sweep must run until then.
     bool insisted = false;
     try
     {
-        co_await core->sessions_.wait();
+        co_await run->sessions.wait();
     }
     catch (const asio::system_error&)
     {
         insisted = true;
     }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     if (insisted)
     {
-        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-        core->sessions_.cancel();
-        co_await core->sessions_.wait();
+        run->sessions.cancel();
+        co_await run->sessions.wait();
     }
-    core->housekeeping_.cancel();
-    if (!insisted) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await core->housekeeping_.wait();
-    core->running_ = false;
+    run->housekeeping.cancel();
+    co_await run->housekeeping.wait();
+    if (core->run_ == run) core->run_.reset();
     if (insisted) throw Error(Errc::cancelled);
+    core->throwIfGone();
 }
 
 void ServerCore::stopListening() noexcept
@@ -251,6 +335,7 @@ void ServerCore::stopListening() noexcept
 
 Strand<bool> ServerCore::sendMessage(std::shared_ptr<ServerCore> core, std::string id, Message message)
 {
+    core->throwIfGone();
     ClientSession* const session = core->registry_.find(id);
     if (!session || !session->isAuthenticated()) co_return false;
     std::string text;
@@ -260,6 +345,7 @@ Strand<bool> ServerCore::sendMessage(std::shared_ptr<ServerCore> core, std::stri
 
 Strand<std::size_t> ServerCore::broadcast(std::shared_ptr<ServerCore> core, Message message)
 {
+    core->throwIfGone();
     const auto complete = core->completed(std::move(message));
     std::array<std::string, 2> texts;  // of each version
     for (const auto version : {ProtocolVersion::v1_0, ProtocolVersion::v1_1})
@@ -277,6 +363,7 @@ Strand<std::size_t> ServerCore::broadcast(std::shared_ptr<ServerCore> core, Mess
 Strand<bool> ServerCore::disconnectClient(std::shared_ptr<ServerCore> core, std::string id,
                                           CloseReason reason)
 {
+    core->throwIfGone();
     if (!mayBeSent(reason.code))
         throw Error(
             Errc::invalidArgument,
@@ -291,6 +378,7 @@ Strand<bool> ServerCore::disconnectClient(std::shared_ptr<ServerCore> core, std:
 
 Strand<std::vector<NumberedClient>> ServerCore::connectedClients(std::shared_ptr<ServerCore> core)
 {
+    core->throwIfGone();
     std::vector<NumberedClient> clients;
     core->registry_.forEach(
         [&](const ClientSession& session)
@@ -302,6 +390,7 @@ Strand<std::vector<NumberedClient>> ServerCore::connectedClients(std::shared_ptr
 
 Strand<std::optional<ClientInfo>> ServerCore::clientInfo(std::shared_ptr<ServerCore> core, std::string id)
 {
+    core->throwIfGone();
     const ClientSession* const session = core->registry_.find(id);
     if (!session) co_return std::nullopt;
     co_return session->info();
@@ -313,6 +402,7 @@ void ServerCore::abandon(std::shared_ptr<ServerCore> core)
         const std::lock_guard lock(core->hookMutex_);
         core->authenticate_.reset();
     }
+    core->gone_ = true;
     const auto executor = core->executor_;
     asio::dispatch(executor,
                    [core = std::move(core)]
@@ -320,9 +410,10 @@ void ServerCore::abandon(std::shared_ptr<ServerCore> core)
                        core->stopListening();
                        if (auto* const handler = std::exchange(core->handler_, nullptr))
                            handler->serverGone();
-                       core->sessions_.cancel();
                        core->shard_->tasks().cancel();
-                       core->housekeeping_.cancel();
+                       if (!core->run_) return;
+                       core->run_->sessions.cancel();
+                       core->run_->housekeeping.cancel();
                    });
 }
 

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -38,6 +39,9 @@ struct ServerTotals
 {
     std::atomic<std::uint64_t> connections = 0;  ///< so many there have been
     std::atomic<std::size_t> open = 0;           ///< so many there are
+    std::atomic<std::uint64_t> runs = 0;         ///< so often the server was to be started
+    std::atomic<std::uint64_t> run = 0;          ///< the one that has begun last, 0 before the first
+    std::atomic<std::uint64_t> failures = 0;     ///< see ServerCore::failed()
 };
 
 /// What a WSServer is a handle on: a server, or its part on one shard of a pool. Its strands own it; so it
@@ -53,16 +57,19 @@ public:
     [[nodiscard]] std::uint16_t port() const noexcept { return port_.load(std::memory_order_relaxed); }
 
     // The operations of WSServer, each of which owns the core while it runs.
-    /// Listens, and spreads who connects over `parts`, itself among them.
-    [[nodiscard]] static Strand<> start(std::shared_ptr<ServerCore> core,
+    /// Listens, and spreads who connects over `parts`, itself among them. `run` is this run's own number, by
+    /// which a shutdown finds it and no other.
+    [[nodiscard]] static Strand<> start(std::shared_ptr<ServerCore> core, std::uint64_t run,
                                         std::vector<std::weak_ptr<ServerCore>> parts);
     /// Serves what a part that listens hands over.
-    [[nodiscard]] static Strand<> join(std::shared_ptr<ServerCore> core);
-    /// Lets nobody in any more and asks everybody to go; shutdown() waits for them.
-    [[nodiscard]] static Strand<> beginShutdown(std::shared_ptr<ServerCore> core);
+    [[nodiscard]] static Strand<> join(std::shared_ptr<ServerCore> core, std::uint64_t run);
+    /// Lets nobody in any more and asks everybody to go; shutdown() waits for them. Nothing where that run
+    /// has ended.
+    [[nodiscard]] static Strand<> beginShutdown(std::shared_ptr<ServerCore> core, std::uint64_t run);
     /// Ends every connection now; shutdown() waits for them. On any thread.
-    static void insist(std::shared_ptr<ServerCore> core);
-    [[nodiscard]] static Strand<> shutdown(std::shared_ptr<ServerCore> core);
+    static void insist(std::shared_ptr<ServerCore> core, std::uint64_t run);
+    [[nodiscard]] static Strand<> shutdown(std::shared_ptr<ServerCore> core, std::uint64_t run);
+    [[nodiscard]] ServerTotals& totals() const noexcept { return *totals_; }
     [[nodiscard]] static Strand<bool> sendMessage(std::shared_ptr<ServerCore> core, std::string id,
                                                   Message message);
     [[nodiscard]] static Strand<std::size_t> broadcast(std::shared_ptr<ServerCore> core, Message message);
@@ -92,6 +99,8 @@ public:
     [[nodiscard]] std::string negotiation() const;                      ///< the first message to every client
     [[nodiscard]] std::string& scratch() noexcept { return scratch_; }  ///< for a text that is sent at once
     [[nodiscard]] Timestamp now() const;
+    /// Something threw that must not end the process: memory that ran out, or a seam of the application's.
+    void failed(const std::exception& failure) noexcept;
 
     // For the router.
     /// Claims the place of the one request handler, on any thread; false where it is taken.
@@ -104,12 +113,35 @@ public:
     [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
 
 private:
+    /// From a start to the end of its shutdown.
+    struct Run
+    {
+        Run(ShardExecutor executor, std::uint64_t ownNumber)
+            : number(ownNumber),
+              housekeeping(executor),
+              sessions(executor)
+        {
+        }
+
+        const std::uint64_t number;
+        TaskGroup housekeeping;  // the sweep, the handshake deadlines, the acceptor
+        TaskGroup sessions;
+    };
+
+    [[nodiscard]] std::shared_ptr<Run> runOf(std::uint64_t number) const
+    {
+        return run_ && run_->number == number ? run_ : nullptr;
+    }
+    void throwIfGone() const;
     [[nodiscard]] static Strand<> accept(std::shared_ptr<ServerCore> core);
+    [[nodiscard]] static Strand<asio::error_code> acceptOne(std::shared_ptr<ServerCore> core);
     [[nodiscard]] std::shared_ptr<ServerCore> nextPart();
     static void adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket);
-    static void spawnHousekeeping(const std::shared_ptr<ServerCore>& core);
+    static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport);
+    [[nodiscard]] static Strand<> converse(std::shared_ptr<ServerCore> core,
+                                           std::unique_ptr<Transport> transport);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
                                                   std::unique_ptr<Transport> transport, std::string received);
     void askAllToGo();
@@ -125,8 +157,7 @@ private:
     std::shared_ptr<const Authenticate> authenticate_;
     std::shared_ptr<Shard> shard_;
     std::shared_ptr<HandshakeDeadlines> handshakes_;
-    TaskGroup housekeeping_;  // the sweep, the handshake deadlines, the acceptor
-    TaskGroup sessions_;
+    std::shared_ptr<Run> run_;
     std::optional<TcpAcceptor> acceptor_;
     std::vector<std::weak_ptr<ServerCore>> parts_;  // of whom it listens for
     std::size_t lastPart_ = 0;
@@ -136,7 +167,7 @@ private:
     RequestHandler* handler_ = nullptr;
     std::atomic<bool> handlerClaimed_ = false;
     std::atomic<std::uint16_t> port_ = 0;
-    bool running_ = false;
+    std::atomic<bool> gone_ = false;
     bool admitting_ = false;  // from start() to the shutdown
 };
 

@@ -27,6 +27,8 @@ ServerParts::ServerParts(const ShardPool& pool, const WSServerOptions& options)
 
 asio::awaitable<void> ServerParts::start(std::shared_ptr<const ServerParts> server)
 {
+    auto& totals = server->first().totals();
+    const auto run = ++totals.runs;
     // The one that listens comes last, so that it finds the others ready for what it hands over.
     std::vector<std::shared_ptr<ServerCore>> ready;
     std::exception_ptr failure;
@@ -34,12 +36,12 @@ asio::awaitable<void> ServerParts::start(std::shared_ptr<const ServerParts> serv
     {
         for (const auto& part : std::span(server->parts_).subspan(1))
         {
-            co_await hop(part->executor(), ServerCore::join(part));
+            co_await hop(part->executor(), ServerCore::join(part, run));
             ready.push_back(part);
         }
         co_await hop(
             server->first().executor(),
-            ServerCore::start(server->parts_.front(), {server->parts_.begin(), server->parts_.end()}));
+            ServerCore::start(server->parts_.front(), run, {server->parts_.begin(), server->parts_.end()}));
     }
     catch (...)
     {
@@ -47,12 +49,14 @@ asio::awaitable<void> ServerParts::start(std::shared_ptr<const ServerParts> serv
     }
     if (!failure) co_return;
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    for (const auto& part : ready) co_await hop(part->executor(), ServerCore::shutdown(part));
+    for (const auto& part : ready) co_await hop(part->executor(), ServerCore::shutdown(part, run));
     std::rethrow_exception(failure);
 }
 
 asio::awaitable<void> ServerParts::shutdown(std::shared_ptr<const ServerParts> server)
 {
+    // What has begun by now, and nothing that begins meanwhile.
+    const auto run = server->first().totals().run.load();
     std::exception_ptr failure;
     for (int attempt = 0; attempt < 2 && (attempt == 0 || failure); ++attempt)
     {
@@ -60,9 +64,9 @@ asio::awaitable<void> ServerParts::shutdown(std::shared_ptr<const ServerParts> s
         {
             // All are asked before one is waited for, so that the time is that of the slowest.
             for (const auto& part : server->parts_)
-                co_await hop(part->executor(), ServerCore::beginShutdown(part));
+                co_await hop(part->executor(), ServerCore::beginShutdown(part, run));
             for (const auto& part : server->parts_)
-                co_await hop(part->executor(), ServerCore::shutdown(part));
+                co_await hop(part->executor(), ServerCore::shutdown(part, run));
         }
         catch (...)
         {
@@ -71,7 +75,7 @@ asio::awaitable<void> ServerParts::shutdown(std::shared_ptr<const ServerParts> s
         if (!failure) break;
         // Cancelled: the rest is insisted on, and waited for all the same.
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-        for (const auto& part : server->parts_) ServerCore::insist(part);
+        for (const auto& part : server->parts_) ServerCore::insist(part, run);
     }
     if (failure) std::rethrow_exception(failure);
 }
