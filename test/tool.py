@@ -374,6 +374,8 @@ def wrong_arguments_are_told_with_exit_code_2():
                       ["serve", "--token", ""], ["serve", "--port", "70000"], ["pub", "ws://x"], ["sub", "ws://x"]]:
         failed = run(*arguments)
         assert failed.returncode == 2 and failed.stderr, (arguments, failed)
+    assert "no such command: serv\n" in run("serv").stderr
+    assert "'-1' is no count" in run("serve", "--queue-size", "-1").stderr
     for url in ["http://x", "wss://x", "ws://", "ws://x:0", "ws://[::1"]:
         failed = run("pub", url, "a", "1")
         assert failed.returncode == 1 and "invalid URL" in failed.stderr, (url, failed)

@@ -1,7 +1,9 @@
 #include "commands.hpp"
+#include "report.hpp"
 
 #include <csignal>
 #include <fcntl.h>
+#include <string>
 #include <unistd.h>
 
 namespace
@@ -34,6 +36,14 @@ int main(int argc, char** argv)
     try
     {
         app.parse(argc, argv);
+    }
+    catch (const CLI::RequiredError& error)
+    {
+        // A command that is none would be told as one that is missing.
+        if (argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty())
+            tool::report(std::string("no such command: ") + argv[1]);
+        app.exit(error);
+        return 2;
     }
     catch (const CLI::ParseError& error)
     {

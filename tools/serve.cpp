@@ -83,6 +83,14 @@ std::string checkSeconds(const std::string& text)
     return "'" + text + "' is no number of seconds: one above 0 is expected, such as 30 or 0.5";
 }
 
+std::string checkCount(const std::string& text)
+{
+    std::size_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error == std::errc() && end == text.data() + text.size() && count > 0) return {};
+    return "'" + text + "' is no count: a whole number above 0 is expected";
+}
+
 // As it comes from a variable that was never set: to let everybody in is not what was meant.
 std::string checkToken(const std::string& text)
 {
@@ -160,7 +168,9 @@ void addServe(CLI::App& app, Run& run)
     auto* command = app.add_subcommand("serve", "Serve clients until Ctrl-C");
     command->add_option("--port", arguments->port, "Port to listen on; 0 lets the system choose")
         ->capture_default_str();
-    command->add_option("--host", arguments->host, "Address to listen on; 0.0.0.0 or :: is every interface")
+    command
+        ->add_option("--host", arguments->host,
+                     "Numeric address to listen on; 0.0.0.0 or :: is every interface")
         ->capture_default_str();
     command
         ->add_option("--token", arguments->token, "The token that clients must give; none lets everybody in")
@@ -168,17 +178,17 @@ void addServe(CLI::App& app, Run& run)
     command
         ->add_option("--queue-size", arguments->queueSize,
                      "Events that wait for a slow client before the oldest is dropped")
-        ->check(CLI::PositiveNumber)
+        ->check(checkCount)
         ->capture_default_str();
     command->add_option("--rate-limit", arguments->rateLimit, "Messages per client: COUNT/SECONDS, or off")
         ->check(checkRateLimit)
         ->capture_default_str();
     command->add_option("--max-connections", arguments->maxConnections, "Clients at a time")
-        ->check(CLI::PositiveNumber)
+        ->check(checkCount)
         ->capture_default_str();
     command
         ->add_option("--max-message", arguments->maxMessage, "Bytes of the largest message that is accepted")
-        ->check(CLI::PositiveNumber)
+        ->check(checkCount)
         ->capture_default_str();
     command
         ->add_option("--heartbeat", arguments->heartbeat,
