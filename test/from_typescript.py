@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""The tests that docs/from-typescript.md names exist.
+
+    from_typescript.py ROOT
+
+A row of a table ends with ` [file](../test/file.cpp): the name of a test case |`.
+"""
+import pathlib
+import re
+import sys
+
+CASE = re.compile(r'\b(?:TEST_CASE|SUBCASE)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+ROW = re.compile(r"^\| (?P<seed>.+?) \| (?P<here>.+?) \| \[\w+\]\((?P<path>[^)]+)\): (?P<case>.+) \|$")
+
+
+def cases_of(path):
+    return {"".join(re.findall(r'"((?:[^"\\]|\\.)*)"', found)) for found in CASE.findall(path.read_text())}
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    document = root / "docs" / "from-typescript.md"
+    wrong, rows = [], 0
+    for number, line in enumerate(document.read_text().splitlines(), 1):
+        if not line.startswith("|") or line.startswith("| TypeScript |") or set(line) <= set("|-"):
+            continue
+        rows += 1
+        row = ROW.match(line)
+        if not row:
+            wrong.append(f"{number}: no test is named: {line}")
+            continue
+        path = (document.parent / row["path"]).resolve()
+        if not path.is_file():
+            wrong.append(f"{number}: there is no {row['path']}")
+        elif row["case"] not in cases_of(path):
+            wrong.append(f"{number}: {path.name} has no test case '{row['case']}'")
+    for line in wrong:
+        print(f"docs/from-typescript.md:{line}")
+    print(f"{rows} rows, {len(wrong)} wrong")
+    return 1 if wrong or rows == 0 else 0
+
+
+sys.exit(main())
