@@ -530,6 +530,7 @@ TEST_CASE("version 1.1.0 is read once it was negotiated, beside 1.0.0, of which 
 TEST_CASE("only the end of a replay is an event without a topic")
 {
     CHECK(whyNot(parse1_1("event", R"("live":true,"replay":"s")")) == "accepted");
+    CHECK(whyNot(parse1_1("event", R"("more":true,"replay":"s")")) == "accepted");
     CHECK(whyNot(parse1_1("event", R"("live":false,"replay":"s")")) ==
           "'topic' is missing: a string is expected");
     CHECK(whyNot(parse1_1("event", R"("replay":"s")")) == "'topic' is missing: a string is expected");

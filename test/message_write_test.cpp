@@ -94,6 +94,7 @@ private:
     {
         message.replay = maybe([&] { return text(); });
         message.live = random_() % 2 == 0;
+        message.more = random_() % 2 == 0;
     }
 
     void add(AckMessage& message)
@@ -273,8 +274,12 @@ TEST_CASE("what 1.1.0 has added stands behind what 1.0.0 has, a replay's mark la
     appendEvent(out, "i", at, "a", "1", 7, ProtocolVersion::v1_1, "s");
     CHECK(out == text(EventMessage{"i", at, "a", Json(1), 7, false, "s"}));
     out.clear();
-    appendReplayEnd(out, "i", at, "s");
+    appendReplayEnd(out, "i", at, "s", ReplayEnd::live);
     CHECK(out == text(EventMessage{"i", at, "", {}, {}, true, "s"}));
+    out.clear();
+    appendReplayEnd(out, "i", at, "s", ReplayEnd::more);
+    CHECK(out == text(EventMessage{"i", at, "", {}, {}, false, "s", true}));
+    CHECK(out == R"({"id":"i","type":"event",)" + envelope + R"(,"more":true,"replay":"s"})");
     // Of what 1.1.0 has added nothing is left under 1.0.0.
     out.clear();
     appendAck(out, "i", at, "r", true, ProtocolVersion::v1_0, 7);

@@ -196,6 +196,7 @@ struct EventMessage
     std::optional<std::uint64_t> sequenceNumber = {};  ///< of the event in its topic, from 1
     bool live = false;  ///< 1.1.0: the replay has ended, what matches from here on is live
     std::optional<std::string> replay = {};  ///< 1.1.0: the id of the `subscribe` that asked for this
+    bool more = false;                       ///< 1.1.0: the replay has ended before it was complete
     /// The whole message as it came, where WSClientOptions::keepText asks for it; it is not written.
     std::optional<Json> wireText = {};
 

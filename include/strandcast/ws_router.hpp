@@ -47,6 +47,14 @@ struct RouteConfig
     std::vector<Middleware> middleware = {};
 };
 
+/// Which events outlast the log, for those who subscribe with `last`.
+struct RetainRule
+{
+    std::string topic;      ///< or a pattern; of several rules that match, the first counts
+    std::size_t count = 1;  ///< so many of a topic, the newest
+    std::chrono::milliseconds duration{600'000};  ///< from when each was logged
+};
+
 struct RouterOptions
 {
     bool enablePatterns = true;                   ///< otherwise a pattern is SUBSCRIPTION_FAILED
@@ -61,7 +69,12 @@ struct RouterOptions
     std::size_t maxWaitingBytesPerTopic = 8 * 1024 * 1024;  ///< the same in bytes; one publish always fits
     std::size_t maxWaitingBytes = 64 * 1024 * 1024;  ///< of all topics; one publish more is PUBLISH_FAILED
     std::size_t maxWaitingPublishesPerClient = 64;   ///< behind slow routes; above, the client is not read
-    std::shared_ptr<Broker> broker = {};             ///< none: a MemoryBroker of the router's own
+    std::size_t maxReplayedEvents =
+        100'000;  ///< for one `subscribe` with `last`; older ones count as dropped
+    std::vector<RetainRule> retain = {};
+    std::size_t maxRetainedEvents = 100'000;  ///< over it the first to go goes first
+    std::size_t maxRetainedBytes = 64 * 1024 * 1024;
+    std::shared_ptr<Broker> broker = {};  ///< none: a MemoryBroker of the router's own
 };
 
 /// What became of a publish.

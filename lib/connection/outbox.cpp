@@ -27,9 +27,20 @@ bool Outbox::isFullFor(std::size_t size, const OutboxLimits& limits) const noexc
     return events_.size() >= limits.maxFrames || eventBytes_ + size > limits.maxBytes;
 }
 
+SharedFrame Outbox::takeOldestDroppable() noexcept
+{
+    std::size_t index = eventBegun() ? 1 : 0;
+    while (index < events_.size() && events_[index].topic().empty()) ++index;
+    return takeEvent(index);
+}
+
 SharedFrame Outbox::takeOldestEvent() noexcept
 {
-    const std::size_t index = eventBegun() ? 1 : 0;
+    return takeEvent(eventBegun() ? 1 : 0);
+}
+
+SharedFrame Outbox::takeEvent(std::size_t index) noexcept
+{
     if (index >= events_.size()) return {};
     SharedFrame taken = events_.take(index);
     eventBytes_ -= taken.bytes().size();

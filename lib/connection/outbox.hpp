@@ -32,6 +32,9 @@ public:
     /// Whether one more event of `size` bytes would cross the limits.
     [[nodiscard]] bool isFullFor(std::size_t size, const OutboxLimits& limits) const noexcept;
 
+    /// The same, but for events without a topic: the ends of replays, which are few and always arrive.
+    [[nodiscard]] SharedFrame takeOldestDroppable() noexcept;
+
     /// Takes out the oldest event that has not begun to leave; an empty frame where there is none.
     [[nodiscard]] SharedFrame takeOldestEvent() noexcept;
 
@@ -50,6 +53,7 @@ public:
     void releaseIfEmpty() noexcept;
 
 private:
+    [[nodiscard]] SharedFrame takeEvent(std::size_t index) noexcept;
     void consumeAnswers(std::size_t& size) noexcept;
     void consumeEvent(std::size_t& size) noexcept;
     [[nodiscard]] bool eventBegun() const noexcept { return eventSent_ > 0; }

@@ -243,7 +243,7 @@ bool PeerConnection::sendEvent(const SharedFrame& frame)
     const auto size = frame.bytes().size();
     while (outbox_.isFullFor(size, options_.outbox))
     {
-        const auto dropped = outbox_.takeOldestEvent();
+        const auto dropped = outbox_.takeOldestDroppable();
         // The only event left has begun to leave, and is out of reach: the new one is the one that does not
         // fit.
         if (!dropped) return dropAtOnce();
@@ -252,6 +252,13 @@ bool PeerConnection::sendEvent(const SharedFrame& frame)
     outbox_.pushEvent(frame);
     wantFlush();
     return true;
+}
+
+void PeerConnection::sendKeptEvent(const SharedFrame& frame)
+{
+    if (state_ != State::open) return;
+    outbox_.pushEvent(frame);
+    wantFlush();
 }
 
 void PeerConnection::ping()

@@ -84,6 +84,10 @@ public:
     /// @returns false where it was dropped at once.
     bool sendEvent(const SharedFrame& frame);
 
+    /// Queues an event without a topic behind the others, whatever the bounds; it is never dropped to make
+    /// room. Ignored once closing.
+    void sendKeptEvent(const SharedFrame& frame);
+
     /// Queues a WebSocket ping.
     void ping();
 

@@ -125,11 +125,13 @@ public:
     void operator()(const EventMessage& message) const
     {
         auto writer = begin(MessageType::event, message);
-        const bool endsReplay = isNew() && message.live && message.replay && message.topic.empty();
+        const bool endsReplay =
+            isNew() && (message.live || message.more) && message.replay && message.topic.empty();
         if (!endsReplay) writer.string("topic", message.topic);
         if (message.data) writer.json("data", message.data->text());
         if (message.sequenceNumber) writer.number("sequenceNumber", *message.sequenceNumber);
         if (isNew() && message.live) writer.boolean("live", true);
+        if (isNew() && message.more) writer.boolean("more", true);
         if (isNew() && message.replay) writer.string("replay", *message.replay);
     }
 
@@ -223,10 +225,11 @@ void appendEvent(std::string& out, std::string_view id, Timestamp timestamp, std
     if (!replay.empty()) writer.string("replay", replay);
 }
 
-void appendReplayEnd(std::string& out, std::string_view id, Timestamp now, std::string_view replay)
+void appendReplayEnd(std::string& out, std::string_view id, Timestamp now, std::string_view replay,
+                     ReplayEnd end)
 {
     Writer writer(out, MessageType::event, id, now, ProtocolVersion::v1_1);
-    writer.boolean("live", true).string("replay", replay);
+    writer.boolean(end == ReplayEnd::live ? "live" : "more", true).string("replay", replay);
 }
 
 }  // namespace strandcast

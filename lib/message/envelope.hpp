@@ -66,7 +66,14 @@ void appendPong(std::string& out, std::string_view id, Timestamp now, std::chron
 void appendEvent(std::string& out, std::string_view id, Timestamp timestamp, std::string_view topic,
                  std::optional<std::string_view> data, std::optional<std::uint64_t> sequenceNumber,
                  ProtocolVersion version = ProtocolVersion::v1_0, std::string_view replay = {});
-/// The end of a replay: from here on what matches is live.
-void appendReplayEnd(std::string& out, std::string_view id, Timestamp now, std::string_view replay);
+
+enum class ReplayEnd : std::uint8_t
+{
+    live,  ///< from here on what matches is live
+    more,  ///< it ends before it was complete
+};
+
+void appendReplayEnd(std::string& out, std::string_view id, Timestamp now, std::string_view replay,
+                     ReplayEnd end);
 
 }  // namespace strandcast

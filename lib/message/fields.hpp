@@ -38,6 +38,7 @@ enum class Field : std::uint8_t
     last,
     resume,
     live,
+    more,
     replay,
     clientId,
     dedupWindow,

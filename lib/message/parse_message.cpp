@@ -230,6 +230,7 @@ void readAddedTo(EventMessage& message, Reader& reader)
 {
     message.live = reader.optionalBool(Field::live);
     message.replay = reader.optionalString(Field::replay);
+    message.more = reader.optionalBool(Field::more);
 }
 
 void readAddedTo(AckMessage& message, Reader& reader)
@@ -264,7 +265,7 @@ std::string readEventTopic(Reader& reader, ProtocolVersion version)
 {
     const bool mayEndReplay =
         version == ProtocolVersion::v1_1 && reader.has(Field::replay) && !reader.has(Field::topic);
-    if (mayEndReplay && reader.optionalBool(Field::live)) return {};
+    if (mayEndReplay && (reader.optionalBool(Field::live) || reader.optionalBool(Field::more))) return {};
     return reader.requiredString(Field::topic);
 }
 

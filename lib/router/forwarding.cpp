@@ -44,7 +44,7 @@ void RouterCore::takeNews(std::vector<NewsFromHome>& batch)
             continue;
         }
         const auto& [entry, counted] = std::get<ForwardedEntry>(news);
-        const auto delivered = deliver(*entry);
+        const auto delivered = deliver(entry);
         if (counted) counted->fetch_add(delivered, std::memory_order_relaxed);
     }
 }

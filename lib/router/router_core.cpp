@@ -26,8 +26,11 @@ RouterCore::RouterCore(std::shared_ptr<ServerCore> server, RouterOptions options
                   : std::make_shared<MemoryBroker>(MemoryBrokerOptions{.clock = server_->options().clock})),
       lines_(
           {options_.maxWaitingPublishesPerTopic, options_.maxWaitingBytesPerTopic, options_.maxWaitingBytes}),
+      retained_({options_.maxRetainedEvents, options_.maxRetainedBytes}, options_.topicLimits,
+                *server_->options().clock),
       strands_(executor_)
 {
+    for (const auto& rule : options_.retain) retained_.addRule(rule);
 }
 
 RouterCore::~RouterCore()
@@ -60,6 +63,7 @@ void RouterCore::link(const std::vector<std::shared_ptr<RouterCore>>& parts)
                                                                            core->takeNews(batch);
                                                                    });
         part.home_.emplace(place, home.incoming_);
+        part.homeCore_ = home.self_;
         home.others_.push_back(part.news_);
         home.otherCores_.push_back(part.self_);
     }
@@ -339,26 +343,31 @@ void RouterCore::appended(std::span<const EntryRef> entries)
         Counted* const counted = counted_ && counted_->id == entry->id ? counted_ : nullptr;
         for (const auto& other : others_)
             if (other) other->put(ForwardedEntry{entry, counted ? counted->elsewhere : nullptr});
-        const auto queued = deliver(*entry);
+        const auto queued = deliver(entry);
         if (counted) counted->queued += queued;
+        retained_.take(entry);
     }
 }
 
-std::size_t RouterCore::deliver(const LogEntry& entry)
+std::size_t RouterCore::deliver(const EntryRef& entry)
 {
     const auto lock = lockTrie();
     std::size_t queued = 0;
-    for (Subscriber* const subscriber : trie_.match(entry.topic))
+    for (Subscriber* const subscriber : trie_.match(entry->topic))
     {
-        if (subscriber->client.publisher() == entry.publisher && !entry.broadcast) continue;
+        auto& client = subscriber->client;
+        if (isOwn(client, *entry)) continue;
         try
         {
-            if (subscriber->client.deliver(eventFrame(entry, subscriber->client.version()))) ++queued;
+            const bool isQueued = subscriber->replays.empty()
+                                      ? client.deliver(eventFrame(*entry, client.version()))
+                                      : deliverBesideReplays(*subscriber, entry);
+            if (isQueued) ++queued;
         }
         catch (...)
         {
             // Out of memory, as it must be: this client would miss an event, and nobody else.
-            subscriber->client.close({CloseCode::internalError, "Internal error"});
+            client.close({CloseCode::internalError, "Internal error"});
         }
     }
     return queued;
@@ -366,6 +375,7 @@ std::size_t RouterCore::deliver(const LogEntry& entry)
 
 bool RouterCore::isWanted(std::string_view topic) const
 {
+    if (!home_ && retained_.holds(topic)) return true;
     const auto lock = lockTrie();
     return !trie_.match(topic).empty() || std::any_of(otherCores_.begin(), otherCores_.end(),
                                                       [&](const std::weak_ptr<RouterCore>& other)
@@ -386,6 +396,15 @@ Strand<> RouterCore::route(std::shared_ptr<RouterCore> core, RouteConfig config)
     core->routes_.add({TopicPattern(std::move(config.topic), core->options_.topicLimits),
                        std::move(config.handler), std::move(config.middleware)});
     co_return;
+}
+
+void RouterCore::retain(std::shared_ptr<RouterCore> home, RetainRule rule)
+{
+    // Here, where the caller hears of it.
+    static_cast<void>(TopicPattern(rule.topic, home->options_.topicLimits));
+    const auto executor = home->executor_;
+    asio::dispatch(executor, [home = std::move(home), rule = std::move(rule)]() mutable
+                   { home->retained_.addRule(std::move(rule)); });
 }
 
 Strand<std::size_t> RouterCore::unroute(std::shared_ptr<RouterCore> core, std::string topic)

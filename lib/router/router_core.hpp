@@ -7,6 +7,7 @@
 #include "router/gates.hpp"
 #include "router/home_link.hpp"
 #include "router/publish_origin.hpp"
+#include "router/retained.hpp"
 #include "router/routes.hpp"
 #include "router/subscriber.hpp"
 #include "router/topic_lines.hpp"
@@ -28,6 +29,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -76,6 +78,11 @@ public:
     /// @throws Error with Errc::invalidArgument for a topic that is none.
     void publishNow(std::vector<std::string> topics, std::optional<Json> data);
 
+    /// Keeps what the rule says from now on. On any thread; it takes effect before what is asked of the
+    /// router afterwards.
+    /// @throws Error with Errc::invalidArgument for a pattern that is none.
+    static void retain(std::shared_ptr<RouterCore> home, RetainRule rule);
+
     /// Who judges what clients publish. On any thread.
     [[nodiscard]] Gates& gates() noexcept { return gates_; }
 
@@ -88,6 +95,7 @@ private:
     void subscribe(ClientSession& client, SubscribeMessage request) override;
     void unsubscribe(ClientSession& client, UnsubscribeMessage request) override;
     void publish(ClientSession& client, PublishMessage request) override;
+    void sent(ClientSession& client) override;
     [[nodiscard]] std::vector<std::string> subscriptions(const ClientSession& client) const override;
     void serverGone() noexcept override;
 
@@ -117,7 +125,8 @@ private:
     [[nodiscard]] std::optional<std::string> whatIsWrong(std::string_view pattern) const;
     [[nodiscard]] std::optional<std::string> whatIsTooMany(std::size_t topics) const;
     /// Subscribes to all of them, or to none and tells why.
-    [[nodiscard]] std::optional<std::string> add(Subscriber& subscriber, std::vector<std::string> topics);
+    [[nodiscard]] std::optional<std::string> add(Subscriber& subscriber,
+                                                 const std::vector<std::string>& topics);
     void checkTopics(const std::vector<std::string>& topics) const;
     [[nodiscard]] std::vector<Publication> serverPublications(std::vector<std::string> topics,
                                                               std::optional<Json> data) const;
@@ -139,13 +148,23 @@ private:
     void leaveLine(std::uint64_t client);
     void letAllGoOn();
     void unlink();
-    [[nodiscard]] std::size_t deliver(const LogEntry& entry);
+    [[nodiscard]] std::size_t deliver(const EntryRef& entry);
+    [[nodiscard]] bool deliverBesideReplays(Subscriber& subscriber, const EntryRef& entry);
+    [[nodiscard]] static bool isOwn(const ClientSession& client, const LogEntry& entry);
+    void beginReplay(ClientSession& client, std::string request, const std::vector<std::string>& topics,
+                     std::unordered_set<std::string> held, std::uint64_t last);
+    void replayFrom(ClientSession& client, Replay& replay, LastEntries found);
+    void feed(ClientSession& client);
+    void leaveReplays(ClientSession& client, const std::unordered_set<std::string_view>& topics);
     [[nodiscard]] bool isWantedByOthers(std::string_view topic) const;
     void acknowledge(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
                      std::uint64_t sequenceNumber);
     void refuse(const PublishOrigin& origin, std::string_view messageId, ErrorCode code,
                 std::string_view text, bool retriable = false);
 
+    [[nodiscard]] static Strand<> fetchBacklog(std::shared_ptr<RouterCore> core, std::uint64_t number,
+                                               std::weak_ptr<Replay> asked, LastQuery query);
+    [[nodiscard]] static Strand<LastEntries> readLast(std::shared_ptr<RouterCore> core, LastQuery query);
     [[nodiscard]] static Strand<> workOnLine(std::shared_ptr<RouterCore> core, std::string topic);
     [[nodiscard]] static Strand<> pass(std::shared_ptr<RouterCore> core, WaitingPublish waiting);
     [[nodiscard]] static Strand<> appendElsewhere(std::shared_ptr<RouterCore> core, PublishOrigin origin,
@@ -173,6 +192,7 @@ private:
     Routes routes_;
     TopicLines lines_;
     Gates gates_;
+    mutable Retained retained_;  // home: what outlasts the log
     TaskGroup strands_;
     std::weak_ptr<RouterCore> self_;  // for the strands that it starts
     Counted* counted_ = nullptr;      // of the publish that is under way
@@ -184,6 +204,7 @@ private:
     std::vector<std::weak_ptr<RouterCore>> otherCores_;
     std::shared_ptr<const Mailbox<NewsFromHome>> news_;  // another: from home
     std::optional<HomeLink> home_;                       // another: to it
+    std::weak_ptr<RouterCore> homeCore_;
 
     bool attached_ = false;
     bool abandoned_ = false;

@@ -35,14 +35,19 @@ void RouterCore::subscribe(ClientSession& client, SubscribeMessage request)
     if (request.patterns)
         topics.insert(topics.end(), std::move_iterator(request.patterns->begin()),
                       std::move_iterator(request.patterns->end()));
-    if (const auto wrong = add(Subscriber::of(client), std::move(topics)))
-        client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
-    else
-        client.acknowledge(request.id);
+    auto& subscriber = Subscriber::of(client);
+    const auto before = subscriber.topics.size();
+    if (const auto wrong = add(subscriber, topics))
+        return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
+    client.acknowledge(request.id);
+    if (!request.last) return;
+    std::unordered_set<std::string> held(subscriber.topics.begin() + static_cast<std::ptrdiff_t>(before),
+                                         subscriber.topics.end());
+    beginReplay(client, std::move(request.id), topics, std::move(held), *request.last);
 }
 
 // All or nothing, also where there is no memory.
-std::optional<std::string> RouterCore::add(Subscriber& subscriber, std::vector<std::string> topics)
+std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::vector<std::string>& topics)
 {
     if (auto wrong = whatIsTooMany(topics.size())) return wrong;
     const auto lock = lockTrie();
@@ -55,12 +60,13 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, std::vector<s
     try
     {
         subscriber.topics.reserve(before + topics.size());
-        for (auto& topic : topics)
+        for (const auto& topic : topics)
         {
             auto wrong = whatIsWrong(topic);
+            auto kept = topic;
             if (!wrong && trie_.insert(topic, &subscriber))
             {
-                subscriber.topics.push_back(std::move(topic));
+                subscriber.topics.push_back(std::move(kept));
                 if (subscriber.topics.size() > options_.maxSubscriptionsPerClient)
                     wrong =
                         fmt::format("Too many subscriptions: {} at most", options_.maxSubscriptionsPerClient);
@@ -98,6 +104,7 @@ void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)
                           return true;
                       });
     }
+    leaveReplays(client, leaving);
     client.acknowledge(request.id);
 }
 

@@ -263,8 +263,29 @@ void ClientSession::onDeadline()
     if (hookRuns()) hook_->cancel();  // closed already, so its answer is not sent
 }
 
-void ClientSession::onEventDropped(std::string_view)
+bool ClientSession::hasRoomFor(std::size_t bytes) const noexcept
 {
+    const auto& outbox = connection_.outbox();
+    const auto& limits = server_.connectionOptions().outbox;
+    if (outbox.eventsLeft() == 0) return true;
+    return outbox.eventsLeft() < limits.maxFrames / 2 && outbox.eventBytes() + bytes <= limits.maxBytes / 2;
+}
+
+void ClientSession::noteDropped(std::string_view topic)
+{
+    ++delivered_;
+    onEventDropped(topic);
+}
+
+void ClientSession::onSent()
+{
+    if (!data) return;
+    if (auto* const handler = server_.handler()) handler->sent(*this);
+}
+
+void ClientSession::onEventDropped(std::string_view topic)
+{
+    if (topic.empty()) return;  // the end of a replay, which was not counted
     ++dropped_;
     --delivered_;
 }

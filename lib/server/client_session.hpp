@@ -49,6 +49,15 @@ public:
     /// Queues an event, as the outbox' bounds allow. False where it was dropped at once.
     bool deliver(const SharedFrame& event);
 
+    /// The same without bounds, for the end of a replay, whose topic is empty.
+    void deliverAlways(const SharedFrame& end) { connection_.sendKeptEvent(end); }
+
+    /// Whether an event of `bytes` leaves as much room again for those that cannot wait elsewhere.
+    [[nodiscard]] bool hasRoomFor(std::size_t bytes) const noexcept;
+
+    /// An event for the client could wait no longer before it was queued.
+    void noteDropped(std::string_view topic);
+
     /// Queues a message that the client did not ask for, as answers are. One that has too many of them to
     /// take is a slow consumer, and closed: nothing else would bound them. False where it is not queued.
     bool push(std::string_view text);
@@ -74,6 +83,7 @@ public:
 private:
     void onText(std::string_view text) override;
     void onDeadline() override;
+    void onSent() override;
     void onEventDropped(std::string_view topic) override;
 
     void handle(Message message);

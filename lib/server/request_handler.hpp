@@ -31,6 +31,9 @@ public:
     virtual void unsubscribe(ClientSession& client, UnsubscribeMessage request) = 0;
     virtual void publish(ClientSession& client, PublishMessage request) = 0;
 
+    /// Some of what waits for the client has left.
+    virtual void sent(ClientSession& client) = 0;
+
     [[nodiscard]] virtual std::vector<std::string> subscriptions(const ClientSession& client) const = 0;
 
     /// The server goes: nothing of it may be used any more.

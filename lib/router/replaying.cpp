@@ -1,0 +1,188 @@
+// Replays: what clients of version 1.1.0 get of what was logged before they subscribed.
+
+#include "coro/hop.hpp"
+#include "message/envelope.hpp"
+#include "router/event_frame.hpp"
+#include "router/router_core.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace strandcast
+{
+
+namespace
+{
+
+LastQuery queryFor(const std::vector<std::string>& topics, std::size_t perTopic, const TopicLimits& limits)
+{
+    LastQuery query{.perTopic = perTopic};
+    const auto patterns = std::make_shared<std::vector<TopicPattern>>();
+    for (const auto& topic : topics)
+    {
+        TopicPattern pattern(topic, limits);
+        if (pattern.isPattern())
+            patterns->push_back(std::move(pattern));
+        else
+            query.topics.push_back(topic);
+    }
+    if (!patterns->empty())
+        query.matches =
+            [patterns = std::shared_ptr<const std::vector<TopicPattern>>(patterns)](std::string_view topic)
+        {
+            return std::any_of(patterns->begin(), patterns->end(),
+                               [&](const TopicPattern& pattern) { return pattern.matches(topic); });
+        };
+    return query;
+}
+
+}  // namespace
+
+void RouterCore::beginReplay(ClientSession& client, std::string request,
+                             const std::vector<std::string>& topics, std::unordered_set<std::string> held,
+                             std::uint64_t last)
+{
+    auto& subscriber = Subscriber::of(client);
+    const auto replay = std::make_shared<Replay>(
+        std::move(request), topics, std::move(held),
+        ReplayLimits{options_.maxReplayedEvents, options_.queueSize, options_.queueBytes},
+        options_.topicLimits);
+    subscriber.replays.push_back(replay);
+    auto query = queryFor(topics, static_cast<std::size_t>(last), options_.topicLimits);
+    if (!home_)
+    {
+        if (auto found = broker_->tryReadLast(query))
+        {
+            retained_.addTo(*found, query);
+            return replayFrom(client, *replay, std::move(*found));
+        }
+    }
+    if (const auto self = self_.lock())
+        strands_.spawn(fetchBacklog(self, client.number(), replay, std::move(query)));
+}
+
+Strand<> RouterCore::fetchBacklog(std::shared_ptr<RouterCore> core, std::uint64_t number,
+                                  std::weak_ptr<Replay> asked, LastQuery query)
+{
+    std::optional<LastEntries> found;
+    try
+    {
+        if (!core->home_)
+            found = co_await readLast(core, std::move(query));
+        else if (const auto home = core->homeCore_.lock())
+            found = co_await hopBetween<ShardExecutor>(home->executor_, readLast(home, std::move(query)));
+    }
+    catch (const std::exception&)
+    {
+        // Its text stays here.
+    }
+    if (core->abandoned_) co_return;
+    auto* const client = core->server_->registry().find(number);
+    const auto replay = asked.lock();
+    if (!client || !replay) co_return;
+    if (found)
+        core->replayFrom(*client, *replay, std::move(*found));
+    else
+        client->close({CloseCode::internalError, "The log is out of reach"});
+}
+
+Strand<LastEntries> RouterCore::readLast(std::shared_ptr<RouterCore> core, LastQuery query)
+{
+    auto found = core->broker_->tryReadLast(query);
+    if (!found) found = co_await core->broker_->readLast(query);
+    core->retained_.addTo(*found, query);
+    co_return std::move(*found);
+}
+
+void RouterCore::replayFrom(ClientSession& client, Replay& replay, LastEntries found)
+{
+    std::erase_if(found.entries, [&](const EntryRef& entry)
+                  { return isOwn(client, *entry) || !replay.matches(entry->topic); });
+    for (const auto& dropped : replay.begin(std::move(found.entries), found.newestOffset))
+        client.noteDropped(dropped->topic);
+    feed(client);
+}
+
+bool RouterCore::isOwn(const ClientSession& client, const LogEntry& entry)
+{
+    return client.publisher() == entry.publisher && !entry.broadcast;
+}
+
+// A client that still gets a replay: an event may belong to that, be live, or both.
+bool RouterCore::deliverBesideReplays(Subscriber& subscriber, const EntryRef& entry)
+{
+    bool isQueued = false;
+    for (const auto& replay : subscriber.replays)
+    {
+        if (!replay->matches(entry->topic)) continue;
+        for (const auto& dropped : replay->capture(entry)) subscriber.client.noteDropped(dropped->topic);
+        isQueued = true;
+    }
+    const bool isLive =
+        std::any_of(subscriber.topics.begin(), subscriber.topics.end(),
+                    [&](const std::string& topic)
+                    {
+                        const auto holds = [&](const auto& replay) { return replay->holds(topic); };
+                        return std::none_of(subscriber.replays.begin(), subscriber.replays.end(), holds) &&
+                               TopicPattern(topic, options_.topicLimits).matches(entry->topic);
+                    });
+    if (isLive && subscriber.client.deliver(eventFrame(*entry, subscriber.client.version()))) isQueued = true;
+    return isQueued;
+}
+
+void RouterCore::sent(ClientSession& client)
+{
+    if (Subscriber::of(client).replays.empty()) return;
+    try
+    {
+        feed(client);
+    }
+    catch (const std::exception&)
+    {
+        // Out of memory, as it must be.
+        client.close({CloseCode::internalError, "Internal error"});
+    }
+}
+
+// As much as there is room for: what is replayed waits here, and not where it could be dropped.
+void RouterCore::feed(ClientSession& client)
+{
+    auto& replays = Subscriber::of(client).replays;
+    for (auto place = replays.begin(); place != replays.end();)
+    {
+        auto& replay = **place;
+        if (!replay.hasBegun())
+        {
+            ++place;
+            continue;
+        }
+        while (const auto* const entry = replay.next())
+        {
+            const auto frame = replayFrame(*entry, replay.request());
+            if (!client.hasRoomFor(frame.bytes().size())) return;
+            static_cast<void>(client.deliver(frame));
+            replay.pop();
+        }
+        std::string text;
+        appendReplayEnd(text, server_->newId(), server_->now(), replay.request(), ReplayEnd::live);
+        client.deliverAlways(SharedFrame::text(text, {}));
+        place = replays.erase(place);
+    }
+}
+
+void RouterCore::leaveReplays(ClientSession& client, const std::unordered_set<std::string_view>& topics)
+{
+    std::erase_if(Subscriber::of(client).replays,
+                  [&](const auto& replay)
+                  {
+                      if (!replay->forget(topics)) return false;
+                      std::string text;
+                      appendReplayEnd(text, server_->newId(), server_->now(), replay->request(),
+                                      ReplayEnd::more);
+                      static_cast<void>(client.push(text));
+                      return true;
+                  });
+}
+
+}  // namespace strandcast
