@@ -32,7 +32,7 @@ public:
     virtual void publish(ClientSession& client, PublishMessage request) = 0;
 
     /// Some of what waits for the client has left.
-    virtual void sent(ClientSession& client) = 0;
+    virtual void sent(ClientSession& client) { static_cast<void>(client); }
 
     [[nodiscard]] virtual std::vector<std::string> subscriptions(const ClientSession& client) const = 0;
 
