@@ -38,23 +38,33 @@ def command(client):
     return ["node", client]
 
 
+class Server:
+    """`strandcast serve` on a free port; asked to end it has to end well."""
+
+    def __init__(self, strandcast, *arguments):
+        self.process = subprocess.Popen([strandcast, "serve", "--port", "0", *arguments], stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().split()[-1]
+
+    def end(self):
+        self.process.terminate()
+        code = self.process.wait(timeout=30)
+        if code != 0:
+            print(f"strandcast serve ended with {code}")
+        return code
+
+
 def main():
     strandcast, client = sys.argv[1], pathlib.Path(sys.argv[2])
     peer = command(client)
-    server = subprocess.Popen(
-        [strandcast, "serve", "--port", "0", "--token", TOKEN, "--rate-limit", "off", "--max-message", "65536"],
-        stdout=subprocess.PIPE, text=True)
+    servers = [Server(strandcast, "--token", TOKEN, "--rate-limit", "off", "--max-message", "65536"),
+               Server(strandcast, "--rate-limit", "5/3600")]
     try:
-        url = server.stdout.readline().split()[-1]
         # From version 15 on websockets goes through the proxy of the environment.
         direct = {**os.environ, "no_proxy": "127.0.0.1"}
-        code = subprocess.run([*peer, url, TOKEN], timeout=120, env=direct).returncode
+        code = subprocess.run([*peer, servers[0].url, TOKEN, servers[1].url], timeout=120, env=direct).returncode
     finally:
-        server.terminate()
-        ended = server.wait(timeout=30)
-    if ended != 0:
-        print(f"strandcast serve ended with {ended}")
-    return code or ended
+        ended = [server.end() for server in servers]
+    return code or max(ended)
 
 
 if __name__ == "__main__":

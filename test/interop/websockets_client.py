@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The websockets package as a client: every case prints a line, and the last one counts them.
 
-    websockets_client.py URL TOKEN
+    websockets_client.py URL TOKEN LIMITED_URL        the last lets everybody in, and takes 5 messages an hour
 """
 import asyncio
 import inspect
@@ -13,7 +13,7 @@ import traceback
 import websockets
 from websockets.exceptions import ConnectionClosed
 
-url, token = sys.argv[1:3]
+url, token, limited_url = sys.argv[1:4]
 last_id = 0
 
 
@@ -25,8 +25,8 @@ class Peer:
         self.fence_topic = None
 
     @classmethod
-    async def open(cls):
-        return cls(await websockets.connect(url))
+    async def open(cls, to=url):
+        return cls(await websockets.connect(to))
 
     @classmethod
     async def authenticated(cls):
@@ -179,6 +179,39 @@ async def bad_input_is_refused_and_others_are_served():
     assert (await large.end())[0] == 1009
     assert await witness.fence() == []
     await witness.close()
+
+
+async def over_the_rate_limit_a_request_is_refused_by_its_id_and_the_connection_stays():
+    peer = await Peer.open(limited_url)
+    await peer.next()
+    for count in range(5):
+        await peer.request("publish", topic="limited", data=count)
+    for _ in range(2):
+        sent = await peer.send("publish", topic="limited")
+        error = await peer.next()
+        assert error["code"] == "RATE_LIMIT_EXCEEDED" and error["id"] == error["messageId"] == sent, error
+    await asyncio.wait_for(await peer.socket.ping(), 10)
+    await peer.close()
+
+
+async def two_lists_of_topics_are_one_and_an_empty_one_is_acked():
+    listener, speaker = await Peer.authenticated(), await Peer.authenticated()
+    await listener.request("subscribe", topics=[])
+    await listener.request("subscribe", topics=["pyboth.a"], patterns=["pyboth.*"])
+    await speaker.request("publish", topic="pyboth.b")
+    await speaker.request("publish", topic="pyboth.a")
+    assert [(await listener.next())["topic"] for _ in range(2)] == ["pyboth.b", "pyboth.a"]
+    assert await listener.fence() == []
+    await listener.close()
+    await speaker.close()
+
+
+async def a_ping_gets_its_pong_with_the_way_it_took():
+    peer = await Peer.authenticated()
+    sent = await peer.send("ping")
+    pong = await peer.next()
+    assert pong["type"] == "pong" and pong["id"] == sent and pong["latency"] >= 0, pong
+    await peer.close()
 
 
 async def main():

@@ -1,16 +1,16 @@
 // The `ws` package as a client: every case prints a line, and the last one counts them.
-//   node ws_client.mjs URL TOKEN
+//   node ws_client.mjs URL TOKEN LIMITED_URL        the last lets everybody in, and takes 5 messages an hour
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 
-const [url, token] = process.argv.slice(2);
+const [url, token, limitedUrl] = process.argv.slice(2);
 let lastId = 0;
 
 /// A connection whose messages are read one after another.
 class Peer {
-  static async open() {
+  static async open(to = url) {
     const peer = new Peer();
-    peer.socket = new WebSocket(url);
+    peer.socket = new WebSocket(to);
     peer.texts = [];
     peer.waiting = [];
     peer.closed = new Promise((resolve) => {
@@ -226,6 +226,77 @@ const cases = {
       assert.deepEqual(await witness.fence(), []);
     }
     await witness.close();
+  },
+  'who needs no token is served at once, and its auth is acked all the same': async () => {
+    const peer = await Peer.open(limitedUrl);
+    await peer.next();
+    await peer.request('subscribe', { topics: ['open'] });
+    await peer.request('auth', { token: 'any', metadata: { name: 'x' } });
+    await peer.close();
+  },
+  'over the rate limit a request is refused by its id, and the connection stays': async () => {
+    const [peer, other] = [await Peer.open(limitedUrl), await Peer.open(limitedUrl)];
+    await peer.next();
+    await other.next();
+    await peer.request('subscribe', { topics: ['limited'] });
+    for (let count = 0; count < 4; ++count) await peer.request('publish', { topic: 'limited', data: count });
+    for (const [type, fields] of [['publish', { topic: 'limited' }], ['ping', {}], ['nothing', {}]]) {
+      const id = peer.send(type, fields);
+      const error = await peer.next();
+      assert.equal(error.code, 'RATE_LIMIT_EXCEEDED');
+      assert.equal(error.id, id);
+      assert.equal(error.messageId, id);
+      assert(!('retryAfter' in error) && !('retriable' in error));
+    }
+    // The limit is each client's own, and does not hold up what comes.
+    await other.request('publish', { topic: 'limited', data: 'heard' });
+    assert.equal((await peer.next()).data, 'heard');
+    await peer.close();
+    await other.close();
+  },
+  'two lists of topics are one, and an empty one is acked': async () => {
+    const [listener, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+    await listener.request('subscribe', { topics: [] });
+    await listener.request('unsubscribe', { topics: [] });
+    await listener.request('subscribe', { topics: ['both.a'], patterns: ['both.*'] });
+    await speaker.request('publish', { topic: 'both.b', data: 1 });
+    await speaker.request('publish', { topic: 'both.a', data: 2 });
+    assert.equal((await listener.next()).topic, 'both.b');
+    assert.equal((await listener.next()).topic, 'both.a');
+    assert.deepEqual(await listener.fence(), []);
+    await listener.close();
+    await speaker.close();
+  },
+  'a version that was selected and is 1.0.0 or none gets no answer, another is refused': async () => {
+    const peer = await Peer.authenticated();
+    peer.send('version-negotiation', { supportedVersions: ['1.0.0'], selectedVersion: '1.0.0' });
+    peer.send('version-negotiation', { supportedVersions: ['1.0.0'] });
+    const id = peer.send('version-negotiation', { supportedVersions: ['7.0.0'], selectedVersion: '7.0.0' });
+    const error = await peer.next();
+    assert.equal(error.code, 'UNSUPPORTED_VERSION');
+    assert.equal(error.id, id);
+    assert.deepEqual(await peer.fence(), []);
+    await peer.close();
+  },
+  'no answer and no event has a field of a later version': async () => {
+    const fields = {
+      ack: ['id', 'type', 'version', 'timestamp', 'messageId', 'success'],
+      event: ['id', 'type', 'version', 'timestamp', 'topic', 'data', 'sequenceNumber'],
+      pong: ['id', 'type', 'version', 'timestamp', 'latency'],
+      error: ['id', 'type', 'version', 'timestamp', 'code', 'message', 'details', 'messageId'],
+    };
+    const peer = await Peer.authenticated();
+    peer.send('subscribe', { topics: ['plain'], last: 5 });
+    peer.send('publish', { topic: 'plain', data: 1, broadcast: true, counter: 1 });
+    peer.send('publish', { topic: 'plain.*', data: 1 });
+    peer.send('ping');
+    for (let count = 0; count < 5; ++count) {
+      const message = await peer.next();
+      assert.equal(message.version, '1.0.0');
+      for (const field of Object.keys(message)) assert(fields[message.type].includes(field), `${message.type}.${field}`);
+    }
+    assert.deepEqual(await peer.fence(), []);
+    await peer.close();
   },
   'a Close is answered with its own code': async () => {
     const peer = await Peer.authenticated();
