@@ -2,6 +2,7 @@
 
 // All of the library.
 
+#include <strandcast/agent_events.hpp>
 #include <strandcast/authenticated.hpp>
 #include <strandcast/broker.hpp>
 #include <strandcast/clock.hpp>
@@ -14,6 +15,8 @@
 #include <strandcast/random.hpp>
 #include <strandcast/shard_pool.hpp>
 #include <strandcast/strand.hpp>
+#include <strandcast/swarm_events.hpp>
+#include <strandcast/task_events.hpp>
 #include <strandcast/topics.hpp>
 #include <strandcast/transport.hpp>
 #include <strandcast/ws_client.hpp>
