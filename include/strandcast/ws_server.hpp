@@ -40,6 +40,23 @@ struct Authentication
 using Authenticate =
     std::function<asio::awaitable<Authentication>(std::string token, std::optional<Json> metadata)>;
 
+/// What a client wants to do with a topic.
+enum class Action : std::uint8_t
+{
+    subscribe,
+    publish,
+};
+
+struct ClientInfo;
+
+/// Asked whether a client may subscribe to a topic, which may be a pattern (see TopicPattern::covers()), or
+/// publish on one: once for each topic of a request, and again for what is subscribed when the client
+/// authenticates anew. One no refuses the whole request with AUTHORIZATION_FAILED. On the client's own shard;
+/// what it is given lasts until it ends. The client's further requests wait for it, nobody else's do. A hook
+/// that throws refuses, and its text goes no further. It is cancelled when its client goes.
+using Authorize =
+    std::function<asio::awaitable<bool>(const ClientInfo& client, Action action, std::string topic)>;
+
 /// So many messages in so much time.
 struct RateLimitOptions
 {
@@ -55,6 +72,7 @@ struct WSServerOptions
     std::string path = {};  ///< the one path that is served; empty is any
 
     Authenticate authenticate = {};  ///< without one, every client is authenticated at once
+    Authorize authorize = {};        ///< without one, every client may do everything
 
     // The longest of a year or more is for ever.
     std::chrono::milliseconds handshakeTimeout{

@@ -12,6 +12,18 @@ namespace strandcast
 namespace
 {
 
+void appendStrings(std::string& out, const std::vector<std::string>& strings)
+{
+    char separator = '[';
+    for (const auto& one : strings)
+    {
+        out += separator;
+        appendJsonString(out, one);
+        separator = ',';
+    }
+    out += strings.empty() ? "[]" : "]";
+}
+
 /// Appends the fields of one message, beginning with its envelope.
 class Writer
 {
@@ -56,14 +68,7 @@ public:
     Writer& strings(std::string_view name, const std::vector<std::string>& values)
     {
         key(name);
-        char separator = '[';
-        for (const auto& value : values)
-        {
-            out_ += separator;
-            appendJsonString(out_, value);
-            separator = ',';
-        }
-        out_ += values.empty() ? "[]" : "]";
+        appendStrings(out_, values);
         return *this;
     }
 
@@ -206,6 +211,13 @@ void appendError(std::string& out, std::string_view id, Timestamp now, std::stri
     if (version != ProtocolVersion::v1_1) return;
     writer.boolean("retriable", retry.retriable);
     if (retry.after) writer.number("retryAfter", retry.after->count());
+}
+
+std::string topicsDetails(const std::vector<std::string>& topics)
+{
+    std::string details = R"({"topics":)";
+    appendStrings(details, topics);
+    return details += '}';
 }
 
 void appendPong(std::string& out, std::string_view id, Timestamp now, std::chrono::milliseconds latency,

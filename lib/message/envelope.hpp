@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace strandcast
 {
@@ -59,6 +60,8 @@ struct RetryHint
 void appendError(std::string& out, std::string_view id, Timestamp now, std::string_view code,
                  std::string_view message, std::string_view details, std::string_view messageId,
                  ProtocolVersion version = ProtocolVersion::v1_0, RetryHint retry = {});
+/// The `details` of a refusal for some topics of a request.
+[[nodiscard]] std::string topicsDetails(const std::vector<std::string>& topics);
 void appendPong(std::string& out, std::string_view id, Timestamp now, std::chrono::milliseconds latency,
                 ProtocolVersion version = ProtocolVersion::v1_0);
 /// `data` is JSON text. `replay` is the id of the request that the event is replayed for, or empty; it comes

@@ -124,6 +124,7 @@ void RouterCore::opened(ClientSession& client)
 void RouterCore::closed(ClientSession& client) noexcept
 {
     auto& subscriber = Subscriber::of(client);
+    if (subscriber.asking) subscriber.asking->cancel();
     const auto lock = lockTrie();
     for (const auto& topic : subscriber.topics) trie_.erase(topic, &subscriber);
 }
@@ -135,6 +136,14 @@ void RouterCore::publish(ClientSession& client, PublishMessage request)
     if (isReserved(request.topic))
         return client.refuse(request.id, ErrorCode::publishFailed,
                              "Invalid topic: '$' begins the server's own topics");
+    if (server_->authorizes())
+        askFor(client, std::move(request));
+    else
+        publishOn(client, std::move(request));
+}
+
+void RouterCore::publishOn(ClientSession& client, PublishMessage request)
+{
     RoutedPublish publish{client.id(), std::move(request.id), std::move(request.topic),
                           std::move(request.data), request.broadcast};
     if (home_)
@@ -292,6 +301,7 @@ void RouterCore::letAllGoOn()
         {
             if (!client.data) return;
             auto& subscriber = Subscriber::of(client);
+            if (subscriber.asking) subscriber.asking->cancel();
             if (std::exchange(subscriber.isPaused, false)) client.resume();
             if (const auto request = std::exchange(subscriber.deferred, nullptr))
             {

@@ -96,6 +96,7 @@ private:
     void unsubscribe(ClientSession& client, UnsubscribeMessage request) override;
     void publish(ClientSession& client, PublishMessage request) override;
     void sent(ClientSession& client) override;
+    void reauthenticated(ClientSession& client) override;
     [[nodiscard]] std::vector<std::string> subscriptions(const ClientSession& client) const override;
     void serverGone() noexcept override;
 
@@ -121,6 +122,17 @@ private:
         std::exception_ptr failure;
     };
 
+    /// What the authorize hook is asked for.
+    struct Reauthenticated
+    {
+    };
+    using AuthorizedRequest = std::variant<SubscribeMessage, PublishMessage, Reauthenticated>;
+
+    void askFor(ClientSession& client, AuthorizedRequest request);
+    void answered(ClientSession& client, AuthorizedRequest request, const std::vector<std::string>& refused);
+    void subscribeTo(ClientSession& client, SubscribeMessage request);
+    void publishOn(ClientSession& client, PublishMessage request);
+    void leave(ClientSession& client, const std::vector<std::string>& topics);
     void throwIfAbandoned() const;
     [[nodiscard]] std::optional<std::string> whatIsWrong(std::string_view pattern) const;
     [[nodiscard]] std::optional<std::string> whatIsTooMany(std::size_t topics) const;
@@ -162,6 +174,9 @@ private:
     void refuse(const PublishOrigin& origin, std::string_view messageId, ErrorCode code,
                 std::string_view text, bool retriable = false);
 
+    [[nodiscard]] static Strand<> ask(std::shared_ptr<RouterCore> core, std::uint64_t number, ClientInfo info,
+                                      Action action, std::vector<std::string> topics,
+                                      AuthorizedRequest request);
     [[nodiscard]] static Strand<> fetchBacklog(std::shared_ptr<RouterCore> core, std::uint64_t number,
                                                std::weak_ptr<Replay> asked, LastQuery query);
     [[nodiscard]] static Strand<LastEntries> readLast(std::shared_ptr<RouterCore> core, LastQuery query);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "coro/task_group.hpp"
 #include "router/replay.hpp"
 #include "server/client_session.hpp"
 #include "server/request_handler.hpp"
@@ -34,6 +35,7 @@ struct Subscriber final : SessionData
         0;  ///< of those, so many have no place in the log's or a line's order yet
     /// Waits until these have one: a client's requests take effect in their order.
     std::unique_ptr<std::variant<SubscribeMessage, UnsubscribeMessage>> deferred;
+    std::unique_ptr<TaskGroup> asking;             ///< while the authorize hook is asked
     std::vector<std::shared_ptr<Replay>> replays;  ///< that run, in the order of their requests
     bool isPaused = false;                         ///< because these are too many
 };

@@ -31,19 +31,30 @@ std::optional<std::string> RouterCore::whatIsTooMany(std::size_t topics) const
 void RouterCore::subscribe(ClientSession& client, SubscribeMessage request)
 {
     if (Subscriber::of(client).unplacedPublishes > 0) return defer(client, std::move(request));
-    auto topics = std::move(request.topics);
-    if (request.patterns)
-        topics.insert(topics.end(), std::move_iterator(request.patterns->begin()),
-                      std::move_iterator(request.patterns->end()));
+    // Both lists mean the same.
+    if (auto patterns = std::exchange(request.patterns, std::nullopt))
+        request.topics.insert(request.topics.end(), std::move_iterator(patterns->begin()),
+                              std::move_iterator(patterns->end()));
+    if (!server_->authorizes()) return subscribeTo(client, std::move(request));
+    // Nobody is asked for what is none.
+    auto wrong = whatIsTooMany(request.topics.size());
+    for (const auto& topic : request.topics)
+        if (!wrong) wrong = whatIsWrong(topic);
+    if (wrong) return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
+    askFor(client, std::move(request));
+}
+
+void RouterCore::subscribeTo(ClientSession& client, SubscribeMessage request)
+{
     auto& subscriber = Subscriber::of(client);
     const auto before = subscriber.topics.size();
-    if (const auto wrong = add(subscriber, topics))
+    if (const auto wrong = add(subscriber, request.topics))
         return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
     client.acknowledge(request.id);
     if (!request.last) return;
     std::unordered_set<std::string> held(subscriber.topics.begin() + static_cast<std::ptrdiff_t>(before),
                                          subscriber.topics.end());
-    beginReplay(client, std::move(request.id), topics, std::move(held), *request.last);
+    beginReplay(client, std::move(request.id), request.topics, std::move(held), *request.last);
 }
 
 // All or nothing, also where there is no memory.
@@ -86,14 +97,20 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
 
 void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)
 {
-    auto& subscriber = Subscriber::of(client);
-    if (subscriber.unplacedPublishes > 0) return defer(client, std::move(request));
+    if (Subscriber::of(client).unplacedPublishes > 0) return defer(client, std::move(request));
     auto wrong = whatIsTooMany(request.topics.size());
     for (const auto& topic : request.topics)
         if (!wrong) wrong = checkPattern(topic, options_.topicLimits);
     if (wrong) return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
 
-    const std::unordered_set<std::string_view> leaving(request.topics.begin(), request.topics.end());
+    leave(client, request.topics);
+    client.acknowledge(request.id);
+}
+
+void RouterCore::leave(ClientSession& client, const std::vector<std::string>& topics)
+{
+    auto& subscriber = Subscriber::of(client);
+    const std::unordered_set<std::string_view> leaving(topics.begin(), topics.end());
     {
         const auto lock = lockTrie();
         std::erase_if(subscriber.topics,
@@ -105,7 +122,6 @@ void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)
                       });
     }
     leaveReplays(client, leaving);
-    client.acknowledge(request.id);
 }
 
 }  // namespace strandcast

@@ -197,8 +197,9 @@ void ClientSession::authenticated(std::optional<Json> metadata)
     connection_.clearDeadline();
     connection_.setMaxMessageSize(server_.options().maxMessageSize);
     metadata_ = std::move(metadata);
-    if (authenticated_) return;
-    if (auto* const handler = server_.handler()) handler->opened(*this);
+    auto* const handler = server_.handler();
+    if (handler && authenticated_) return handler->reauthenticated(*this);
+    if (handler) handler->opened(*this);
     authenticated_ = true;
 }
 

@@ -31,6 +31,9 @@ public:
     virtual void unsubscribe(ClientSession& client, UnsubscribeMessage request) = 0;
     virtual void publish(ClientSession& client, PublishMessage request) = 0;
 
+    /// The client has authenticated anew, and is not read until this has returned.
+    virtual void reauthenticated(ClientSession& client) { static_cast<void>(client); }
+
     /// Some of what waits for the client has left.
     virtual void sent(ClientSession& client) { static_cast<void>(client); }
 

@@ -45,6 +45,7 @@ std::chrono::milliseconds timeoutOf(std::chrono::milliseconds option)
 WSServerOptions settled(WSServerOptions options)
 {
     options.authenticate = nullptr;
+    options.authorize = nullptr;
     options.handshakeTimeout = timeoutOf(options.handshakeTimeout);
     options.authTimeout = timeoutOf(options.authTimeout);
     options.heartbeatInterval = withinReason(options.heartbeatInterval);
@@ -102,9 +103,12 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
       upgradeOptions_{options.path,
                       {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize}},
       authenticates_(static_cast<bool>(options.authenticate)),
+      authorizes_(static_cast<bool>(options.authorize)),
       authenticate_(options.authenticate
                         ? std::make_shared<const Authenticate>(std::move(options.authenticate))
                         : nullptr),
+      authorize_(options.authorize ? std::make_shared<const Authorize>(std::move(options.authorize))
+                                   : nullptr),
       shard_(std::make_shared<Shard>(executor, *options.clock, *options.random)),
       handshakes_(std::make_shared<HandshakeDeadlines>(executor, *options.clock)),
       totals_(std::move(totals))
@@ -401,6 +405,7 @@ void ServerCore::abandon(std::shared_ptr<ServerCore> core)
     {
         const std::lock_guard lock(core->hookMutex_);
         core->authenticate_.reset();
+        core->authorize_.reset();
     }
     core->gone_ = true;
     const auto executor = core->executor_;
@@ -421,6 +426,12 @@ std::shared_ptr<const Authenticate> ServerCore::authenticateHook() const
 {
     const std::lock_guard lock(hookMutex_);
     return authenticate_;
+}
+
+std::shared_ptr<const Authorize> ServerCore::authorizeHook() const
+{
+    const std::lock_guard lock(hookMutex_);
+    return authorize_;
 }
 
 void ServerCore::attach(RequestHandler& handler, OutboxLimits limits)

@@ -89,8 +89,10 @@ public:
     [[nodiscard]] const WSServerOptions& options() const noexcept { return options_; }
     [[nodiscard]] const ConnectionOptions& connectionOptions() const noexcept { return connectionOptions_; }
     [[nodiscard]] std::shared_ptr<const Authenticate> authenticateHook() const;
+    [[nodiscard]] std::shared_ptr<const Authorize> authorizeHook() const;
     /// Whether clients must authenticate; so it stays when the hook has been let go of.
     [[nodiscard]] bool authenticates() const noexcept { return authenticates_; }
+    [[nodiscard]] bool authorizes() const noexcept { return authorizes_; }
     [[nodiscard]] RequestHandler* handler() const noexcept { return handler_; }
     [[nodiscard]] std::string newId() const;                 ///< of a message
     [[nodiscard]] Message completed(Message message) const;  ///< with an id and a timestamp
@@ -153,8 +155,10 @@ private:
     ConnectionOptions connectionOptions_;
     UpgradeOptions upgradeOptions_;
     const bool authenticates_;
+    const bool authorizes_;
     mutable std::mutex hookMutex_;  // the handle lets go of the hook on its own thread
     std::shared_ptr<const Authenticate> authenticate_;
+    std::shared_ptr<const Authorize> authorize_;
     std::shared_ptr<Shard> shard_;
     std::shared_ptr<HandshakeDeadlines> handshakes_;
     std::shared_ptr<Run> run_;
