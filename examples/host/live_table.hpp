@@ -1,7 +1,8 @@
 #pragma once
 
+#include "../terminal.hpp"
+
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -25,11 +26,8 @@ class LiveTable
 {
 public:
     LiveTable();
-    LiveTable(const LiveTable&) = delete;
-    LiveTable& operator=(const LiveTable&) = delete;
-    ~LiveTable();
 
-    [[nodiscard]] bool isLive() const noexcept { return isLive_; }
+    [[nodiscard]] bool isLive() const noexcept { return screen_.has_value(); }
 
     /// Takes what is new of an agent; prints it at once where nothing is drawn.
     void update(const std::string& agent, const Row& row);
@@ -38,9 +36,8 @@ public:
     void draw(const std::string& headline);
 
 private:
-    bool isLive_;
+    std::optional<terminal::Screen> screen_;  // in a terminal
     std::map<std::string, Row> rows_;
-    std::size_t drawnLines_ = 0;
 };
 
 }  // namespace host
