@@ -23,6 +23,7 @@ PUBLIC = {
     'topics': 'topic',
     'strand': 'coro', 'clock': 'coro', 'random': 'coro', 'event_stream': 'coro',
     'shard_pool': 'coro',
+    'backpressure': 'connection',
     'transport': 'transport', 'file': 'transport',
     'broker': 'broker', 'redis_broker': 'broker',
     'ws_server': 'server', 'ws_client': 'client', 'ws_router': 'router',

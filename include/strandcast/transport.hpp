@@ -47,7 +47,8 @@ public:
     [[nodiscard]] virtual Transfer tryRead(std::span<std::byte> buffer) = 0;
 
     /// Writes from the front of `buffers`, as one, as much as the stream takes now. Empty buffers are
-    /// skipped; not all are empty. A repeated attempt may present other buffers, with the same bytes first.
+    /// skipped; not all are empty. After an attempt that would block, the next one presents the bytes of its
+    /// first buffer first again; what stands behind them may be other.
     [[nodiscard]] virtual Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) = 0;
 
     /// Ends when tryRead() is worth another attempt. One waits at a time.

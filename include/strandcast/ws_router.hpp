@@ -1,5 +1,6 @@
 #pragma once
 
+#include <strandcast/backpressure.hpp>
 #include <strandcast/broker.hpp>
 #include <strandcast/message.hpp>
 #include <strandcast/topics.hpp>
@@ -62,9 +63,10 @@ struct RouterOptions
     /// In one subscribe or unsubscribe, or as many as `maxSubscriptionsPerClient` where that is more; one
     /// more is SUBSCRIPTION_FAILED.
     std::size_t maxTopicsPerRequest = 1'000;
-    std::size_t queueSize = 1'000;  ///< events that wait for one client; above, the oldest is dropped
-    std::size_t queueBytes = 4 * 1024 * 1024;         ///< the same in bytes; one event always fits
-    TopicLimits topicLimits = {};                     ///< of topics and patterns
+    std::size_t queueSize = 1'000;                         ///< events that wait for one client
+    std::size_t queueBytes = 4 * 1024 * 1024;              ///< the same in bytes; one event always fits
+    Backpressure backpressure = Backpressure::dropOldest;  ///< what happens to events at these bounds
+    TopicLimits topicLimits = {};                          ///< of topics and patterns
     std::size_t maxWaitingPublishesPerTopic = 1'000;  ///< behind a slow route; one more is PUBLISH_FAILED
     std::size_t maxWaitingBytesPerTopic = 8 * 1024 * 1024;  ///< the same in bytes; one publish always fits
     std::size_t maxWaitingBytes = 64 * 1024 * 1024;  ///< of all topics; one publish more is PUBLISH_FAILED

@@ -96,6 +96,9 @@ struct WSServerOptions
     std::size_t replyBytes = 256 * 1024;       ///< answers that a client has not taken: above, it is not read
     std::size_t queueSize = 1'000;             ///< events that wait for a client; WSRouter sets its own
     std::size_t queueBytes = 4 * 1024 * 1024;  ///< the same in bytes; one event always fits
+    std::size_t maxQueuedBytes =
+        1024 * 1024 * 1024;  ///< of all queues together, an event that waits in many counts once: at it the
+                             ///< fullest are the first to drop; of a pool's shards each has its share
 
     Clock* clock = &Clock::system();     ///< outlives the server
     Random* random = &Random::system();  ///< outlives the server
@@ -112,8 +115,10 @@ struct ClientInfo
     std::vector<std::string>
         subscriptions;             ///< topics and patterns, in the order in which they were subscribed
     std::size_t queuedEvents = 0;  ///< waiting for its socket
+    std::size_t queuedBytes = 0;   ///< the same in bytes
     std::uint64_t messagesReceived = 0;
-    std::uint64_t eventsDelivered = 0;  ///< queued and not dropped
+    // Every event that it was to have is one of these two, or still queued.
+    std::uint64_t eventsDelivered = 0;  ///< handed to the socket
     std::uint64_t eventsDropped = 0;
 };
 

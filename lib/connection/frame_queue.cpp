@@ -5,7 +5,7 @@
 namespace strandcast
 {
 
-void FrameQueue::push(SharedFrame frame)
+void FrameQueue::push(QueuedFrame frame)
 {
     if (size_ == capacity_) grow();
     slots_[place(size_)] = std::move(frame);
@@ -14,14 +14,14 @@ void FrameQueue::push(SharedFrame frame)
 
 void FrameQueue::popFront() noexcept
 {
-    slots_[front_] = SharedFrame();
+    slots_[front_] = QueuedFrame();
     front_ = static_cast<std::uint32_t>(place(1));
     --size_;
 }
 
-SharedFrame FrameQueue::take(std::size_t index) noexcept
+QueuedFrame FrameQueue::take(std::size_t index) noexcept
 {
-    SharedFrame taken = slots_[place(index)];
+    QueuedFrame taken = slots_[place(index)];
     for (; index > 0; --index) slots_[place(index)] = std::move(slots_[place(index - 1)]);
     popFront();
     return taken;
@@ -38,7 +38,7 @@ void FrameQueue::releaseIfEmpty() noexcept
 void FrameQueue::grow()
 {
     const std::uint32_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;
-    auto slots = std::make_unique<SharedFrame[]>(capacity);
+    auto slots = std::make_unique<QueuedFrame[]>(capacity);
     for (std::uint32_t index = 0; index < size_; ++index) slots[index] = std::move(slots_[place(index)]);
     slots_ = std::move(slots);
     capacity_ = capacity;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "connection/shared_frame.hpp"
+#include "connection/queued_frame.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +13,10 @@ namespace strandcast
 class FrameQueue
 {
 public:
-    void push(SharedFrame frame);
+    void push(QueuedFrame frame);
 
     /// The frame at `index`, counted from the front.
-    [[nodiscard]] const SharedFrame& operator[](std::size_t index) const noexcept
+    [[nodiscard]] const QueuedFrame& operator[](std::size_t index) const noexcept
     {
         return slots_[place(index)];
     }
@@ -24,7 +24,7 @@ public:
     void popFront() noexcept;
 
     /// Takes out the frame at `index`; those before it move up. Cheap near the front.
-    SharedFrame take(std::size_t index) noexcept;
+    QueuedFrame take(std::size_t index) noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -39,7 +39,7 @@ private:
     }
     void grow();
 
-    std::unique_ptr<SharedFrame[]> slots_;
+    std::unique_ptr<QueuedFrame[]> slots_;
     std::uint32_t capacity_ = 0;  // a power of two, or none
     std::uint32_t front_ = 0;
     std::uint32_t size_ = 0;

@@ -1,6 +1,8 @@
 #include "connection/outbox.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <unordered_set>
 #include <utility>
 
 namespace strandcast
@@ -14,11 +16,13 @@ constexpr std::size_t keptAnswerBytes = 16 * 1024;
 
 }  // namespace
 
-void Outbox::pushEvent(SharedFrame frame)
+void Outbox::pushEvent(QueuedFrame frame, bool isDistinct)
 {
     const auto size = frame.bytes().size();
     events_.push(std::move(frame));
     eventBytes_ += size;
+    countKept(events_[events_.size() - 1], 1);
+    distinct_ = isDistinct;
 }
 
 bool Outbox::isFullFor(std::size_t size, const OutboxLimits& limits) const noexcept
@@ -27,24 +31,87 @@ bool Outbox::isFullFor(std::size_t size, const OutboxLimits& limits) const noexc
     return events_.size() >= limits.maxFrames || eventBytes_ + size > limits.maxBytes;
 }
 
-SharedFrame Outbox::takeOldestDroppable() noexcept
+QueuedFrame Outbox::takeEvent(std::size_t index) noexcept
 {
-    std::size_t index = eventBegun() ? 1 : 0;
-    while (index < events_.size() && events_[index].topic().empty()) ++index;
+    if (index >= events_.size()) return {};
+    QueuedFrame taken = events_.take(index);
+    eventBytes_ -= taken.bytes().size();
+    countKept(taken, -1);
+    return taken;
+}
+
+QueuedFrame Outbox::takeOldestEvent() noexcept
+{
+    return takeEvent(firstWaiting());
+}
+
+QueuedFrame Outbox::takeOldestDroppable() noexcept
+{
+    std::size_t index = firstWaiting();
+    while (index < events_.size() && isKept(events_[index])) ++index;
     return takeEvent(index);
 }
 
-SharedFrame Outbox::takeOldestEvent() noexcept
+QueuedFrame Outbox::takeNewestDroppable() noexcept
 {
-    return takeEvent(eventBegun() ? 1 : 0);
+    for (std::size_t index = events_.size(); index-- > firstWaiting();)
+        if (!isKept(events_[index])) return takeEvent(index);
+    return {};
 }
 
-SharedFrame Outbox::takeEvent(std::size_t index) noexcept
+QueuedFrame Outbox::takeLostEvent() noexcept
 {
-    if (index >= events_.size()) return {};
-    SharedFrame taken = events_.take(index);
-    eventBytes_ -= taken.bytes().size();
+    eventSent_ = 0;
+    eventHeldBack_ = false;
+    return takeEvent(0);
+}
+
+std::vector<QueuedFrame> Outbox::takeSuperseded(std::string_view topic)
+{
+    const auto places = distinct_ ? onlyAbout(topic) : superseded(topic);
+    std::vector<QueuedFrame> taken;
+    taken.reserve(places.size());
+    for (const auto place : places) taken.push_back(takeEvent(place - taken.size()));
+    distinct_ = true;
     return taken;
+}
+
+std::vector<std::size_t> Outbox::superseded(std::string_view topic) const
+{
+    std::vector<std::size_t> places;
+    std::unordered_set<std::string_view> newer{topic};
+    for (std::size_t index = events_.size(); index-- > firstWaiting();)
+        if (!isKept(events_[index]) && !newer.insert(events_[index].topic()).second) places.push_back(index);
+    std::ranges::reverse(places);
+    return places;
+}
+
+std::vector<std::size_t> Outbox::onlyAbout(std::string_view topic) const
+{
+    const auto hash = std::hash<std::string_view>()(topic);
+    for (std::size_t index = firstWaiting(); index < events_.size(); ++index)
+        if (events_[index].isAbout(topic, hash)) return {index};
+    return {};
+}
+
+std::size_t Outbox::droppableBytes() const noexcept
+{
+    const bool outOfReach = eventBegun() && !isKept(events_[0]);
+    return eventBytes_ - keptBytes_ - (outOfReach ? events_[0].bytes().size() : 0);
+}
+
+void Outbox::countKept(const QueuedFrame& frame, int change) noexcept
+{
+    if (!isKept(frame)) return;
+    const auto size = frame.bytes().size();
+    kept_ = change > 0 ? kept_ + 1 : kept_ - 1;
+    keptBytes_ = change > 0 ? keptBytes_ + size : keptBytes_ - size;
+}
+
+void Outbox::holdBack() noexcept
+{
+    // Answers stay in front by themselves, and so does what has left in part.
+    if (answersLeft() == 0 && !events_.empty()) eventHeldBack_ = true;
 }
 
 std::size_t Outbox::gather(std::span<Piece> pieces) const noexcept
@@ -94,7 +161,9 @@ void Outbox::consumeEvent(std::size_t& size) noexcept
     eventSent_ += sent;
     if (eventSent_ < frameSize) return;
     eventSent_ = 0;
+    eventHeldBack_ = false;
     eventBytes_ -= frameSize;
+    countKept(events_[0], -1);
     events_.popFront();
 }
 

@@ -1,11 +1,15 @@
 #pragma once
 
 #include "connection/frame_queue.hpp"
-#include "connection/shared_frame.hpp"
+#include "connection/queued_frame.hpp"
+
+#include <strandcast/backpressure.hpp>
 
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace strandcast
 {
@@ -15,6 +19,7 @@ struct OutboxLimits
 {
     std::size_t maxFrames = 1'000;           ///< events
     std::size_t maxBytes = 4 * 1024 * 1024;  ///< of events; one event always fits
+    Backpressure policy = Backpressure::dropOldest;
 };
 
 /// What waits for one peer's socket: answers, which are never dropped, and events, which are bounded. Answers
@@ -27,19 +32,30 @@ public:
     /// Where answers are appended, as whole frames.
     [[nodiscard]] std::string& answers() noexcept { return answers_; }
 
-    void pushEvent(SharedFrame frame);
+    /// `isDistinct`: takeSuperseded() was asked right before, for its topic.
+    void pushEvent(QueuedFrame frame, bool isDistinct = false);
 
     /// Whether one more event of `size` bytes would cross the limits.
     [[nodiscard]] bool isFullFor(std::size_t size, const OutboxLimits& limits) const noexcept;
 
-    /// The same, but for events without a topic: the ends of replays, which are few and always arrive.
-    [[nodiscard]] SharedFrame takeOldestDroppable() noexcept;
+    // What takes an event out takes none that has begun to leave, and gives an empty frame where there is
+    // none else. Events without a topic, the ends of replays, are few and are not dropped to make room.
+    [[nodiscard]] QueuedFrame takeOldestDroppable() noexcept;
+    [[nodiscard]] QueuedFrame takeNewestDroppable() noexcept;
+    [[nodiscard]] QueuedFrame takeOldestEvent() noexcept;  ///< whatever it is
+    /// Takes out what an event on `topic` leaves behind, the oldest first: of those that wait the newest of
+    /// each topic stays, and of this topic none.
+    [[nodiscard]] std::vector<QueuedFrame> takeSuperseded(std::string_view topic);
 
-    /// Takes out the oldest event that has not begun to leave; an empty frame where there is none.
-    [[nodiscard]] SharedFrame takeOldestEvent() noexcept;
+    /// Takes out the oldest event, also one that has begun to leave: nothing leaves any more.
+    [[nodiscard]] QueuedFrame takeLostEvent() noexcept;
 
     /// Fills `pieces` with what leaves next, in order, and tells how many there are.
     [[nodiscard]] std::size_t gather(std::span<Piece> pieces) const noexcept;
+
+    /// What was gathered did not leave: its first piece is the first of what is gathered next (the contract
+    /// of Transport::tryWrite()).
+    void holdBack() noexcept;
 
     /// `size` bytes of what was gathered have left.
     void consume(std::size_t size) noexcept;
@@ -48,21 +64,34 @@ public:
     [[nodiscard]] std::size_t answersLeft() const noexcept { return answers_.size() - answersSent_; }
     [[nodiscard]] std::size_t eventsLeft() const noexcept { return events_.size(); }
     [[nodiscard]] std::size_t eventBytes() const noexcept { return eventBytes_; }
+    /// Of those that may be dropped to make room.
+    [[nodiscard]] std::size_t droppableBytes() const noexcept;
+    /// Those without a topic, which may not.
+    [[nodiscard]] std::size_t keptEvents() const noexcept { return kept_; }
 
     /// An empty outbox gives its memory back.
     void releaseIfEmpty() noexcept;
 
 private:
-    [[nodiscard]] SharedFrame takeEvent(std::size_t index) noexcept;
     void consumeAnswers(std::size_t& size) noexcept;
     void consumeEvent(std::size_t& size) noexcept;
-    [[nodiscard]] bool eventBegun() const noexcept { return eventSent_ > 0; }
+    [[nodiscard]] bool eventBegun() const noexcept { return eventSent_ > 0 || eventHeldBack_; }
+    [[nodiscard]] std::size_t firstWaiting() const noexcept { return eventBegun() ? 1 : 0; }
+    [[nodiscard]] static bool isKept(const QueuedFrame& frame) noexcept { return frame.topic().empty(); }
+    void countKept(const QueuedFrame& frame, int change) noexcept;
+    [[nodiscard]] QueuedFrame takeEvent(std::size_t index) noexcept;
+    [[nodiscard]] std::vector<std::size_t> superseded(std::string_view topic) const;
+    [[nodiscard]] std::vector<std::size_t> onlyAbout(std::string_view topic) const;
 
     std::string answers_;
     std::size_t answersSent_ = 0;
     FrameQueue events_;
     std::size_t eventSent_ = 0;  // of the first event
     std::size_t eventBytes_ = 0;
+    std::size_t kept_ = 0;
+    std::size_t keptBytes_ = 0;
+    bool eventHeldBack_ = false;  // the first event was presented, and not taken
+    bool distinct_ = false;       // those that wait are known to be on different topics
 };
 
 }  // namespace strandcast

@@ -81,7 +81,7 @@ Strand<CloseReason> PeerConnection::run(std::string received)
     // The end is awaited in any case, for the writer refers to this.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     while (writing_) co_await waitForWake();
-    dropEvents();
+    dropAllEvents();
     if (failure) std::rethrow_exception(failure);
     co_return reason_ ? std::move(*reason_) : CloseReason{CloseCode::abnormal, {}};
 }
@@ -234,30 +234,87 @@ void PeerConnection::append(Opcode opcode, std::span<const std::byte> payload)
 
 bool PeerConnection::sendEvent(const SharedFrame& frame)
 {
-    const auto dropAtOnce = [&]
-    {
-        handler_.onEventDropped(frame.topic());
-        return false;
-    };
-    if (state_ != State::open) return dropAtOnce();
+    const auto topic = frame.topic();
     const auto size = frame.bytes().size();
+    if (state_ != State::open)
+    {
+        handler_.onEventDropped(topic, DropReason::disconnected);
+        return false;
+    }
+    const bool conflated =
+        options_.outbox.policy == Backpressure::conflate && outbox_.isFullFor(size, options_.outbox);
+    if (!makeRoomFor(topic, size))
+    {
+        handler_.onEventDropped(topic, DropReason::queueFull);
+        return false;
+    }
+    outbox_.pushEvent(shard_.budget().hold(frame), conflated);
+    wantFlush();
+    shard_.keepBudget();
+    return true;
+}
+
+bool PeerConnection::makeRoomFor(std::string_view topic, std::size_t size)
+{
+    if (!outbox_.isFullFor(size, options_.outbox)) return true;
+    switch (options_.outbox.policy)
+    {
+    case Backpressure::dropOldest: return dropOldestFor(size);
+    case Backpressure::dropNewest: return false;
+    case Backpressure::conflate: conflateFor(topic); return dropOldestFor(size);
+    case Backpressure::disconnect: closeAsSlow(); return false;
+    }
+    return false;
+}
+
+bool PeerConnection::dropOldestFor(std::size_t size)
+{
     while (outbox_.isFullFor(size, options_.outbox))
     {
         const auto dropped = outbox_.takeOldestDroppable();
         // The only event left has begun to leave, and is out of reach: the new one is the one that does not
         // fit.
-        if (!dropped) return dropAtOnce();
-        handler_.onEventDropped(dropped.topic());
+        if (!dropped) return false;
+        handler_.onEventDropped(dropped.topic(), DropReason::queueFull);
     }
-    outbox_.pushEvent(frame);
-    wantFlush();
     return true;
+}
+
+void PeerConnection::conflateFor(std::string_view topic)
+{
+    for (const auto& taken : outbox_.takeSuperseded(topic))
+        handler_.onEventDropped(taken.topic(), DropReason::superseded);
+}
+
+void PeerConnection::shrinkQueue(std::size_t bytes) noexcept
+{
+    if (outbox_.droppableBytes() <= bytes) return;
+    const auto policy = options_.outbox.policy;
+    while (outbox_.droppableBytes() > bytes)
+    {
+        const auto dropped = policy == Backpressure::dropNewest ? outbox_.takeNewestDroppable()
+                                                                : outbox_.takeOldestDroppable();
+        handler_.onEventDropped(dropped.topic(), DropReason::budget);
+    }
+    if (policy == Backpressure::disconnect) closeAsSlow();
+}
+
+void PeerConnection::closeAsSlow() noexcept
+{
+    try
+    {
+        closeWithoutEvents({CloseCode::policyViolation, "Slow consumer"});
+    }
+    catch (const std::exception&)
+    {
+        abandon();  // no memory, not even for a goodbye
+    }
 }
 
 void PeerConnection::sendKeptEvent(const SharedFrame& frame)
 {
     if (state_ != State::open) return;
-    outbox_.pushEvent(frame);
+    outbox_.pushEvent(shard_.budget().hold(frame));
     wantFlush();
 }
 
@@ -387,7 +444,7 @@ PeerConnection::Flushed PeerConnection::writeAll()
             outbox_.consume(transfer.size);
             handler_.onSent();
             break;
-        case Transfer::Outcome::wouldBlock: return Flushed::blocked;
+        case Transfer::Outcome::wouldBlock: outbox_.holdBack(); return Flushed::blocked;
         case Transfer::Outcome::end:
         case Transfer::Outcome::failed: return Flushed::lost;
         }
@@ -409,7 +466,14 @@ void PeerConnection::queueClose()
 
 void PeerConnection::dropEvents() noexcept
 {
-    while (const auto dropped = outbox_.takeOldestEvent()) handler_.onEventDropped(dropped.topic());
+    while (const auto dropped = outbox_.takeOldestEvent())
+        handler_.onEventDropped(dropped.topic(), DropReason::disconnected);
+}
+
+void PeerConnection::dropAllEvents() noexcept
+{
+    while (const auto dropped = outbox_.takeLostEvent())
+        handler_.onEventDropped(dropped.topic(), DropReason::disconnected);
 }
 
 void PeerConnection::checkDeadlines(Clock::time_point now) noexcept

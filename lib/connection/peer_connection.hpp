@@ -35,8 +35,12 @@ public:
     virtual void onDeadline() {}
     /// Something of what waits for the peer has left.
     virtual void onSent() {}
-    /// An event could not wait any longer, or not at all.
-    virtual void onEventDropped(std::string_view topic) { static_cast<void>(topic); }
+    /// An event could not wait any longer, or not at all. Each event is either written or told here.
+    virtual void onEventDropped(std::string_view topic, DropReason reason) noexcept
+    {
+        static_cast<void>(topic);
+        static_cast<void>(reason);
+    }
 
 protected:
     ~ConnectionHandler() = default;
@@ -79,8 +83,8 @@ public:
     void send(std::string_view text);
     void sendBinary(std::span<const std::byte> bytes);
 
-    /// Queues an event that many share; what does not fit is dropped, the oldest first, and told to the
-    /// handler, as is every event once closing.
+    /// Queues an event that many share. Where the queue is full its policy says what is dropped; whatever is
+    /// dropped is told to the handler, as is every event once closing.
     /// @returns false where it was dropped at once.
     bool sendEvent(const SharedFrame& frame);
 
@@ -117,6 +121,8 @@ public:
     [[nodiscard]] std::string peerAddress() const { return transport_->peerAddress(); }
 
     // For the shard.
+    /// Lets events go, as the policy says, until at most `bytes` of them wait.
+    void shrinkQueue(std::size_t bytes) noexcept;
     void flush() noexcept;
     void checkDeadlines(Clock::time_point now) noexcept;
     void setPlace(std::size_t place) noexcept { place_ = place; }
@@ -169,7 +175,12 @@ private:
     [[nodiscard]] Strand<> waitForWake();
     [[nodiscard]] Flushed writeAll();
     void queueClose();
+    [[nodiscard]] bool makeRoomFor(std::string_view topic, std::size_t size);
+    [[nodiscard]] bool dropOldestFor(std::size_t size);
+    void closeAsSlow() noexcept;
+    void conflateFor(std::string_view topic);
     void dropEvents() noexcept;
+    void dropAllEvents() noexcept;
     void heartbeat(Clock::time_point now);
     void append(Opcode opcode, std::span<const std::byte> payload);
 

@@ -2,15 +2,18 @@
 
 #include "connection/peer_connection.hpp"
 
+#include <algorithm>
+
 namespace strandcast
 {
 
-Shard::Shard(ShardExecutor executor, Clock& clock, Random& random)
+Shard::Shard(ShardExecutor executor, Clock& clock, Random& random, std::size_t maxQueuedBytes)
     : executor_(executor),
       clock_(clock),
       random_(random),
       readBuffer_(new std::byte[readBufferSize]),
       flushQueue_(executor),
+      budget_(maxQueuedBytes),
       tasks_(executor),
       swept_(executor)
 {
@@ -32,6 +35,23 @@ void Shard::remove(std::size_t place) noexcept
     connections_[place] = connections_.back();
     connections_[place]->setPlace(place);
     connections_.pop_back();
+}
+
+void Shard::shrinkFullest()
+{
+    // Somewhat below, so that this is not every event's matter. What many queues share goes with the last of
+    // them, so all that are about as full shrink alike, an eighth at a time.
+    const auto enough = budget_.maxBytes() - budget_.maxBytes() / 16;
+    while (budget_.usedBytes() > enough)
+    {
+        std::size_t fullest = 0;
+        for (const auto* const connection : connections_)
+            fullest = std::max(fullest, connection->outbox().droppableBytes());
+        if (fullest == 0) return;  // the rest has begun to leave
+        const auto level = fullest - fullest / 8 - 1;
+        for (std::size_t index = 0; index < connections_.size() && budget_.usedBytes() > enough; ++index)
+            connections_[index]->shrinkQueue(level);
+    }
 }
 
 Strand<> Shard::sweep(std::shared_ptr<Shard> shard)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "connection/flush_queue.hpp"
+#include "connection/queue_budget.hpp"
 #include "coro/signal.hpp"
 #include "coro/task_group.hpp"
 
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -25,7 +27,9 @@ class PeerConnection;
 class Shard
 {
 public:
-    Shard(ShardExecutor executor, Clock& clock, Random& random);
+    /// `maxQueuedBytes` is for the events that wait in all queues of its connections.
+    Shard(ShardExecutor executor, Clock& clock, Random& random,
+          std::size_t maxQueuedBytes = std::numeric_limits<std::size_t>::max());
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;
 
@@ -37,6 +41,15 @@ public:
     [[nodiscard]] std::span<std::byte> readBuffer() noexcept { return {readBuffer_.get(), readBufferSize}; }
 
     [[nodiscard]] FlushQueue& flushQueue() noexcept { return flushQueue_; }
+
+    [[nodiscard]] QueueBudget& budget() noexcept { return budget_; }
+
+    /// An event was queued: where all queues together are over their budget now, the fullest ones feel their
+    /// policy, until there is room again.
+    void keepBudget()
+    {
+        if (budget_.isExceeded()) shrinkFullest();
+    }
 
     /// The strands that connections start and wait for.
     [[nodiscard]] TaskGroup& tasks() noexcept { return tasks_; }
@@ -51,6 +64,8 @@ public:
     [[nodiscard]] static Strand<> sweep(std::shared_ptr<Shard> shard);
 
 private:
+    void shrinkFullest();
+
     static constexpr std::size_t readBufferSize = 64 * 1024;
 
     ShardExecutor executor_;
@@ -58,6 +73,7 @@ private:
     Random& random_;
     std::unique_ptr<std::byte[]> readBuffer_;
     FlushQueue flushQueue_;
+    QueueBudget budget_;
     TaskGroup tasks_;
     std::vector<PeerConnection*> connections_;
     Clock::duration sweepInterval_ = Clock::duration::max();

@@ -43,6 +43,8 @@ public:
         return {reinterpret_cast<const char*>(block_ + 1) + block_->frameSize, block_->topicSize};
     }
 
+    [[nodiscard]] bool isSameAs(const SharedFrame& other) const noexcept { return block_ == other.block_; }
+
     [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
 
 private:

@@ -77,7 +77,8 @@ void RouterCore::attach(const std::shared_ptr<RouterCore>& core)
                        if (core->abandoned_) return;
                        core->attached_ = true;
                        if (!core->home_) core->broker_->attach(*core);
-                       core->server_->attach(*core, {core->options_.queueSize, core->options_.queueBytes});
+                       core->server_->attach(*core, {core->options_.queueSize, core->options_.queueBytes,
+                                                     core->options_.backpressure});
                    });
 }
 

@@ -254,7 +254,7 @@ bool ClientSession::push(std::string_view text)
 
 bool ClientSession::deliver(const SharedFrame& event)
 {
-    ++delivered_;
+    ++events_;
     return connection_.sendEvent(event);
 }
 
@@ -274,8 +274,8 @@ bool ClientSession::hasRoomFor(std::size_t bytes) const noexcept
 
 void ClientSession::noteDropped(std::string_view topic)
 {
-    ++delivered_;
-    onEventDropped(topic);
+    ++events_;
+    onEventDropped(topic, DropReason::queueFull);
 }
 
 void ClientSession::onSent()
@@ -284,11 +284,12 @@ void ClientSession::onSent()
     if (auto* const handler = server_.handler()) handler->sent(*this);
 }
 
-void ClientSession::onEventDropped(std::string_view topic)
+void ClientSession::onEventDropped(std::string_view topic, DropReason reason) noexcept
 {
     if (topic.empty()) return;  // the end of a replay, which was not counted
     ++dropped_;
-    --delivered_;
+    if (!isAuthenticated()) return;
+    if (auto* const handler = server_.handler()) handler->eventDropped(*this, topic, reason);
 }
 
 ClientInfo ClientSession::info() const
@@ -300,9 +301,10 @@ ClientInfo ClientSession::info() const
     info.metadata = metadata_;
     info.connectedAt = connectedAt_;
     if (const auto* const handler = server_.handler()) info.subscriptions = handler->subscriptions(*this);
-    info.queuedEvents = connection_.outbox().eventsLeft();
+    info.queuedEvents = connection_.outbox().eventsLeft() - connection_.outbox().keptEvents();
+    info.queuedBytes = connection_.outbox().eventBytes();
     info.messagesReceived = received_;
-    info.eventsDelivered = delivered_;
+    info.eventsDelivered = events_ - dropped_ - info.queuedEvents;
     info.eventsDropped = dropped_;
     return info;
 }

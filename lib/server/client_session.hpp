@@ -84,7 +84,7 @@ private:
     void onText(std::string_view text) override;
     void onDeadline() override;
     void onSent() override;
-    void onEventDropped(std::string_view topic) override;
+    void onEventDropped(std::string_view topic, DropReason reason) noexcept override;
 
     void handle(Message message);
     void handleAuth(AuthMessage message);
@@ -112,8 +112,8 @@ private:
     std::unique_ptr<TaskGroup> hook_;  // the authenticate hook, at most one at a time
     RateLimit rateLimit_;
     std::uint64_t received_ = 0;
-    std::uint64_t delivered_ = 0;
-    std::uint64_t dropped_ = 0;
+    std::uint64_t events_ = 0;   // that it was to have
+    std::uint64_t dropped_ = 0;  // of these
     bool authenticated_ = false;
 };
 

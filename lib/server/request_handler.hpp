@@ -1,9 +1,11 @@
 #pragma once
 
+#include <strandcast/backpressure.hpp>
 #include <strandcast/message.hpp>
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace strandcast
@@ -36,6 +38,14 @@ public:
 
     /// Some of what waits for the client has left.
     virtual void sent(ClientSession& client) { static_cast<void>(client); }
+
+    /// An event that the client was to have will not reach it. Told once for each, before closed().
+    virtual void eventDropped(ClientSession& client, std::string_view topic, DropReason reason) noexcept
+    {
+        static_cast<void>(client);
+        static_cast<void>(topic);
+        static_cast<void>(reason);
+    }
 
     [[nodiscard]] virtual std::vector<std::string> subscriptions(const ClientSession& client) const = 0;
 

@@ -109,7 +109,8 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
                         : nullptr),
       authorize_(options.authorize ? std::make_shared<const Authorize>(std::move(options.authorize))
                                    : nullptr),
-      shard_(std::make_shared<Shard>(executor, *options.clock, *options.random)),
+      shard_(std::make_shared<Shard>(executor, *options.clock, *options.random,
+                                     options.maxQueuedBytes / totals->parts)),
       handshakes_(std::make_shared<HandshakeDeadlines>(executor, *options.clock)),
       totals_(std::move(totals))
 {

@@ -37,6 +37,9 @@ struct NumberedClient
 /// What the parts of one server share, whichever thread runs them.
 struct ServerTotals
 {
+    explicit ServerTotals(std::size_t ofParts = 1) : parts(ofParts) {}
+
+    const std::size_t parts;
     std::atomic<std::uint64_t> connections = 0;  ///< so many there have been
     std::atomic<std::size_t> open = 0;           ///< so many there are
     std::atomic<std::uint64_t> runs = 0;         ///< so often the server was to be started

@@ -20,7 +20,7 @@ ServerParts::ServerParts(ShardExecutor executor, WSServerOptions options)
 
 ServerParts::ServerParts(const ShardPool& pool, const WSServerOptions& options)
 {
-    const auto totals = std::make_shared<ServerTotals>();
+    const auto totals = std::make_shared<ServerTotals>(pool.size());
     for (std::size_t shard = 0; shard < pool.size(); ++shard)
         parts_.push_back(std::make_shared<ServerCore>(pool.executor(shard), options, totals));
 }

@@ -6,6 +6,7 @@
 #include "coro/task_group.hpp"
 #include "support/fake_clock.hpp"
 #include "support/run.hpp"
+#include "support/strict_transport.hpp"
 #include "support/wire.hpp"
 #include "transport/memory.hpp"
 
@@ -29,6 +30,7 @@ struct Heard final : strandcast::ConnectionHandler
 {
     std::vector<std::string> texts;
     std::vector<std::string> dropped;  ///< topics
+    std::vector<strandcast::DropReason> reasons;
     std::size_t deadlines = 0;
     std::size_t sent = 0;
     std::function<void(std::string_view)> whenText = [](std::string_view) {};
@@ -40,7 +42,11 @@ struct Heard final : strandcast::ConnectionHandler
     }
     void onDeadline() override { ++deadlines; }
     void onSent() override { ++sent; }
-    void onEventDropped(std::string_view topic) override { dropped.emplace_back(topic); }
+    void onEventDropped(std::string_view topic, strandcast::DropReason reason) noexcept override
+    {
+        dropped.emplace_back(topic);
+        reasons.push_back(reason);
+    }
 };
 
 /// The other end of a connection's stream, in the test's hands.
@@ -115,8 +121,8 @@ struct ConnectionBench
     {
         auto ends = strandcast::makeMemoryTransports(executor, ours, theirs);
         peer.transport = std::move(ends.second);
-        connection =
-            std::make_unique<strandcast::PeerConnection>(*shard, std::move(ends.first), options, heard);
+        connection = std::make_unique<strandcast::PeerConnection>(
+            *shard, std::make_unique<StrictTransport>(std::move(ends.first)), options, heard);
         sweeping.spawn(strandcast::Shard::sweep(shard));
     }
 

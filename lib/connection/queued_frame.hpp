@@ -1,0 +1,63 @@
+#pragma once
+
+#include "connection/shared_frame.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace strandcast
+{
+
+class QueueBudget;
+
+/// A frame that waits in queues of one shard: all of them hold the same, so that it is counted once. Used on
+/// its shard's thread alone, which is why its references cost next to nothing.
+class QueuedFrame
+{
+public:
+    QueuedFrame() = default;
+    QueuedFrame(const QueuedFrame& other) noexcept : block_(other.block_)
+    {
+        if (block_) ++block_->references;
+    }
+    QueuedFrame(QueuedFrame&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+    QueuedFrame& operator=(QueuedFrame other) noexcept
+    {
+        std::swap(block_, other.block_);
+        return *this;
+    }
+    ~QueuedFrame()
+    {
+        if (block_ && --block_->references == 0) release();
+    }
+
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return block_->frame.bytes(); }
+    [[nodiscard]] std::string_view topic() const noexcept { return block_->frame.topic(); }
+    [[nodiscard]] bool isAbout(std::string_view topic, std::size_t hash) const noexcept
+    {
+        return block_->topicHash == hash && block_->frame.topic() == topic;
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
+
+private:
+    friend class QueueBudget;
+
+    struct Block
+    {
+        SharedFrame frame;
+        std::size_t topicHash;
+        QueueBudget& budget;
+        std::uint32_t references;
+    };
+
+    explicit QueuedFrame(Block* block) noexcept : block_(block) {}
+    void release() noexcept;
+
+    Block* block_ = nullptr;
+};
+
+}  // namespace strandcast
