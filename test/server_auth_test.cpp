@@ -250,6 +250,86 @@ TEST_CASE("a client that goes while its second login is asked about is noticed, 
                 });
 }
 
+TEST_CASE("a hook says who a client is, and that stands; authenticating again replaces all of it")
+{
+    WSServerOptions options;
+    const auto expiresAt =
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now() + 1h);
+    options.authenticate = [&](std::string token, std::optional<Json>) -> asio::awaitable<Authentication>
+    {
+        if (token == "yes") co_return true;
+        Authentication answer{
+            .accepted = true, .identity = token, .agents = std::vector<std::string>{"agent-1"}};
+        if (token == "two") answer.metadata = Json::parse(R"({"from":"hook"})");
+        if (token == "two") answer.expiresAt = expiresAt;
+        co_return answer;
+    };
+    withServer(options,
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   const std::string said = R"(,"metadata":{"from":"client"})";
+                   co_await peer.ask(auth("a-1", "one", said));
+                   const auto clients = co_await served.server.getConnectedClients();
+                   REQUIRE(clients.size() == 1);
+                   auto info = co_await served.server.getClient(clients[0]);
+                   CHECK(info->identity == "one");
+                   CHECK(info->agents == std::vector<std::string>{"agent-1"});
+                   CHECK_FALSE(info->metadata);
+                   CHECK_FALSE(info->expiresAt);
+                   co_await peer.ask(auth("a-2", "two", said));
+                   info = co_await served.server.getClient(clients[0]);
+                   CHECK(info->identity == "two");
+                   CHECK(info->metadata == Json::parse(R"({"from":"hook"})"));
+                   CHECK(info->expiresAt == expiresAt);
+                   co_await peer.ask(auth("a-3", "yes", said));
+                   info = co_await served.server.getClient(clients[0]);
+                   CHECK_FALSE(info->identity);
+                   CHECK_FALSE(info->agents);
+                   CHECK(info->metadata == Json::parse(R"({"from":"client"})"));
+                   CHECK_FALSE(info->expiresAt);
+               });
+}
+
+TEST_CASE("a login that runs out ends the connection, one that is renewed in time does not")
+{
+    const auto hookFor = [](std::chrono::milliseconds time) -> Authenticate
+    {
+        return [time](std::string token, std::optional<Json>) -> asio::awaitable<Authentication>
+        {
+            const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+            co_return Authentication{.accepted = true, .expiresAt = now + (token == "long" ? 1h : time)};
+        };
+    };
+    withServer({.authenticate = hookFor(100ms)},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   auto renewed = co_await served.peer();
+                   co_await renewed.ask(auth("a-1", "short"));
+                   co_await renewed.ask(auth("a-2", "long"));
+                   auto peer = co_await served.peer();
+                   const auto ack = co_await peer.ask(auth("a-1", "short"));
+                   CHECK(brief(ack) == "ack a-1");
+                   const auto ended = co_await peer.message();
+                   CHECK(ended.at("type") == "error");
+                   CHECK(ended.at("code") == "AUTHENTICATION_FAILED");
+                   CHECK_FALSE(ended.contains("messageId"));
+                   const auto end = co_await peer.closed();
+                   CHECK(end == "1008 Authentication expired");
+                   const auto pong = co_await renewed.ask(request("ping", "p"));
+                   CHECK(brief(pong) == "pong p");
+               });
+    withServer({.authenticate = hookFor(-1s)},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   const auto refused = co_await peer.ask(auth("a-1", "short"));
+                   CHECK(brief(refused) == "error a-1 AUTHENTICATION_FAILED");
+                   const auto end = co_await peer.closed();
+                   CHECK(end == "1008 Authentication failed");
+               });
+}
+
 TEST_CASE("what a client says of itself stands in its ClientInfo where no hook is asked as well")
 {
     withServer({},

@@ -24,13 +24,15 @@ namespace strandcast
 class ServerParts;
 class ShardPool;
 
-/// What an `authenticate` hook says of a client: yes or no.
+/// What an `authenticate` hook says of a client: `co_return true`, or who it is. With nothing more than a
+/// yes, what the client said of itself in `auth` stands as its metadata.
 struct Authentication
 {
-    Authentication(bool yes)
-        : accepted(yes) {}  // NOLINT(google-explicit-constructor): a hook says `co_return true`
-
-    bool accepted;
+    bool accepted = false;
+    std::optional<std::string> identity = {};             ///< who it is, whatever its connection
+    std::optional<std::vector<std::string>> agents = {};  ///< those it may speak for; nullopt is any
+    std::optional<Json> metadata = {};
+    std::optional<Timestamp> expiresAt = {};  ///< then it is closed with 1008, unless it authenticated anew
 };
 
 /// Asked with the `token` and the `metadata` of an `auth` message (protocol.md, "A connection's life", item
@@ -110,7 +112,10 @@ struct ClientInfo
     std::string id;
     std::string peerAddress;
     bool authenticated = false;
-    std::optional<Json> metadata;  ///< what the client said of itself in `auth`
+    std::optional<std::string> identity;             ///< as the hook said, like those that follow
+    std::optional<std::vector<std::string>> agents;  ///< those it may speak for; nullopt is any
+    std::optional<Json> metadata;                    ///< the hook's, or what the client said of itself
+    std::optional<Timestamp> expiresAt;
     Timestamp connectedAt{};
     std::vector<std::string>
         subscriptions;             ///< topics and patterns, in the order in which they were subscribed

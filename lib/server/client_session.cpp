@@ -16,6 +16,8 @@
 namespace strandcast
 {
 
+using namespace std::chrono_literals;
+
 ClientSession::ClientSession(ServerCore& server, std::unique_ptr<Transport> transport, std::uint64_t number)
     : server_(server),
       connection_(server.shard(), std::move(transport), server.connectionOptions(), *this),
@@ -58,9 +60,9 @@ Strand<CloseReason> ClientSession::converse(std::string received)
 {
     connection_.send(server_.negotiation());
     if (server_.authenticates())
-        connection_.setDeadline(server_.shard().clock().now() + server_.options().authTimeout);
+        beginAuthTimeout();
     else
-        authenticated(std::nullopt);
+        authenticated({.accepted = true});
     co_return co_await connection_.run(std::move(received));
 }
 
@@ -125,7 +127,8 @@ void ClientSession::handleNegotiation(const VersionNegotiationMessage& message)
 void ClientSession::beginVersion1_1(const VersionNegotiationMessage& message)
 {
     version_ = ProtocolVersion::v1_1;
-    publisher_ = publisherOf({}, *message.session);
+    session_ = *message.session;
+    publisher_ = publisherOf(login_.identity.value_or(""), session_);
     AckMessage ack{server_.newId(), server_.now(), message.id};
     ack.clientId = id_;
     // The log knows no publish again after a reconnect.
@@ -145,11 +148,10 @@ void ClientSession::handleAuth(AuthMessage message)
         // The server that lets everybody in acks; one whose hook is gone with its handle is about to end.
         if (server_.authenticates()) return;
         acknowledge(message.id);
-        return authenticated(std::move(message.metadata));
+        return authenticated({.accepted = true, .metadata = std::move(message.metadata)});
     }
     // The first one's deadline counts from the upgrade.
-    if (isAuthenticated())
-        connection_.setDeadline(server_.shard().clock().now() + server_.options().authTimeout);
+    if (isAuthenticated()) beginAuthTimeout();
     // What comes next waits for the answer (protocol.md, "Answers find their question").
     connection_.pauseReading();
     if (!hook_) hook_ = std::make_unique<TaskGroup>(server_.executor());
@@ -160,13 +162,14 @@ void ClientSession::handleAuth(AuthMessage message)
 Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<const Authenticate> hook,
                                      AuthMessage message)
 {
-    bool accepted = false;
+    Authentication login;
     auto metadata = message.metadata;
     try
     {
-        const auto answer = co_await callHook(session.server_.executor(),
-                                              (*hook)(std::move(message.token), std::move(message.metadata)));
-        accepted = answer.accepted;
+        login = co_await callHook(session.server_.executor(),
+                                  (*hook)(std::move(message.token), std::move(message.metadata)));
+        if (!login.identity && !login.agents && !login.metadata && !login.expiresAt)
+            login.metadata = std::move(metadata);
     }
     catch (...)
     {
@@ -174,7 +177,7 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
     }
     try
     {
-        session.answerAuth(message.id, accepted, std::move(metadata));
+        session.answerAuth(message.id, std::move(login));
     }
     catch (const std::exception& failure)
     {
@@ -184,23 +187,45 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
     session.connection_.resumeReading();
 }
 
-void ClientSession::answerAuth(std::string_view messageId, bool accepted, std::optional<Json> metadata)
+void ClientSession::answerAuth(std::string_view messageId, Authentication login)
 {
-    if (!accepted) return refuseCredentials(messageId);
+    const bool expired = login.expiresAt && *login.expiresAt <= server_.now();
+    if (!login.accepted || expired) return refuseCredentials(messageId);
     acknowledge(messageId);
-    authenticated(std::move(metadata));
+    authenticated(std::move(login));
 }
 
-void ClientSession::authenticated(std::optional<Json> metadata)
+void ClientSession::authenticated(Authentication login)
 {
     if (connection_.isClosing()) return;
-    connection_.clearDeadline();
+    login_ = std::move(login);
+    if (version_ == ProtocolVersion::v1_1) publisher_ = publisherOf(login_.identity.value_or(""), session_);
+    authDeadline_ = Clock::time_point::max();
+    armDeadline();
     connection_.setMaxMessageSize(server_.options().maxMessageSize);
-    metadata_ = std::move(metadata);
     auto* const handler = server_.handler();
     if (handler && authenticated_) return handler->reauthenticated(*this);
     if (handler) handler->opened(*this);
     authenticated_ = true;
+}
+
+void ClientSession::beginAuthTimeout()
+{
+    authDeadline_ = server_.shard().clock().now() + server_.options().authTimeout;
+    armDeadline();
+}
+
+void ClientSession::armDeadline()
+{
+    auto deadline = authDeadline_;
+    if (login_.expiresAt)
+    {
+        // A moment of the calendar, as the steady clock will meet it; one that is far off is looked at again.
+        const std::chrono::milliseconds left = *login_.expiresAt - server_.now();
+        deadline = std::min(deadline, server_.shard().clock().now() +
+                                          std::clamp<std::chrono::milliseconds>(left, 0ms, 24h));
+    }
+    connection_.setDeadline(deadline);
 }
 
 void ClientSession::refuseCredentials(std::string_view messageId)
@@ -260,8 +285,17 @@ bool ClientSession::deliver(const SharedFrame& event)
 
 void ClientSession::onDeadline()
 {
+    if (login_.expiresAt && *login_.expiresAt <= server_.now()) return expire();
+    if (server_.shard().clock().now() < authDeadline_) return armDeadline();
     connection_.close({CloseCode::policyViolation, "Authentication timeout"});
     if (hookRuns()) hook_->cancel();  // closed already, so its answer is not sent
+}
+
+void ClientSession::expire()
+{
+    refuse({}, ErrorCode::authenticationFailed, "Authentication expired");
+    connection_.close({CloseCode::policyViolation, "Authentication expired"});
+    if (hookRuns()) hook_->cancel();
 }
 
 bool ClientSession::hasRoomFor(std::size_t bytes) const noexcept
@@ -298,7 +332,10 @@ ClientInfo ClientSession::info() const
     info.id = id_;
     info.peerAddress = connection_.peerAddress();
     info.authenticated = isAuthenticated();
-    info.metadata = metadata_;
+    info.identity = login_.identity;
+    info.agents = login_.agents;
+    info.metadata = login_.metadata;
+    info.expiresAt = login_.expiresAt;
     info.connectedAt = connectedAt_;
     if (const auto* const handler = server_.handler()) info.subscriptions = handler->subscriptions(*this);
     info.queuedEvents = connection_.outbox().eventsLeft() - connection_.outbox().keptEvents();

@@ -93,8 +93,11 @@ private:
     void handleNegotiation(const VersionNegotiationMessage& message);
     void beginVersion1_1(const VersionNegotiationMessage& message);
     void handlePing(const PingMessage& message);
-    void authenticated(std::optional<Json> metadata);
-    void answerAuth(std::string_view messageId, bool accepted, std::optional<Json> metadata);
+    void authenticated(Authentication login);
+    void answerAuth(std::string_view messageId, Authentication login);
+    void expire();
+    void beginAuthTimeout();
+    void armDeadline();
     void refuseCredentials(std::string_view messageId);
     [[nodiscard]] bool admit();
     [[nodiscard]] RequestHandler* handler() const noexcept;
@@ -108,7 +111,9 @@ private:
     std::uint64_t publisher_ = 0;
     ProtocolVersion version_ = ProtocolVersion::v1_0;
     Timestamp connectedAt_;
-    std::optional<Json> metadata_;
+    std::string session_;   // the client's own under 1.1.0
+    Authentication login_;  // the last one, once there was one
+    Clock::time_point authDeadline_ = Clock::time_point::max();
     std::unique_ptr<TaskGroup> hook_;  // the authenticate hook, at most one at a time
     RateLimit rateLimit_;
     std::uint64_t received_ = 0;
