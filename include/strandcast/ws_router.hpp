@@ -2,7 +2,9 @@
 
 #include <strandcast/backpressure.hpp>
 #include <strandcast/broker.hpp>
+#include <strandcast/event_stream.hpp>
 #include <strandcast/message.hpp>
+#include <strandcast/router_events.hpp>
 #include <strandcast/topics.hpp>
 #include <strandcast/ws_server.hpp>
 
@@ -76,6 +78,7 @@ struct RouterOptions
     std::vector<RetainRule> retain = {};
     std::size_t maxRetainedEvents = 100'000;  ///< over it the first to go goes first
     std::size_t maxRetainedBytes = 64 * 1024 * 1024;
+    std::size_t eventStreamSize = 1'000;  ///< router events that a stream keeps; above, its oldest is dropped
     std::shared_ptr<Broker> broker = {};  ///< none: a MemoryBroker of the router's own
 };
 
@@ -124,8 +127,21 @@ public:
     [[nodiscard]] asio::awaitable<std::map<std::string, std::vector<std::string>>>
     getAllSubscriptions() const;
 
+    /// What happens in the router from now on, in the order in which it happens on each shard. From any
+    /// thread. The stream is bounded; one that nobody reads loses its oldest, and holds up nothing.
+    [[nodiscard]] EventStream<RouterEvent> events();
+    /// The same of one kind alone, such as `router.events<MessageDropped>()`.
+    template <typename Event>
+    [[nodiscard]] EventStream<Event> events()
+    {
+        return EventStream<Event>(
+            std::make_shared<AlternativeSource<Event, RouterEvent>>(listen(routerEventKind<Event>())));
+    }
+
 private:
     friend struct RouterAccess;
+
+    [[nodiscard]] std::shared_ptr<EventSource<RouterEvent>> listen(RouterEventKinds kinds);
 
     std::shared_ptr<const RouterParts> parts_;
 };

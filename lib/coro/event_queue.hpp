@@ -42,14 +42,12 @@ public:
     /// On the shard's thread.
     void push(T event)
     {
-        {
-            const std::lock_guard lock(mutex_);
-            if (closed_ || ended_) return;
-            bytes_ += sizeOf(event);
-            events_.push_back(std::move(event));
-            while (events_.size() > 1 && (events_.size() > capacity_ || bytes_ > maxBytes_)) dropOldest();
-        }
-        changed_.change();
+        if (keep(std::move(event))) changed_.change();
+    }
+
+    void pushFromAnyThread(T event)
+    {
+        if (keep(std::move(event))) changed_.changeFromAnyThread();
     }
 
     /// No event comes any more; what is there can still be read. On the shard's thread.
@@ -109,6 +107,16 @@ public:
     }
 
 private:
+    [[nodiscard]] bool keep(T event)
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_ || ended_) return false;
+        bytes_ += sizeOf(event);
+        events_.push_back(std::move(event));
+        while (events_.size() > 1 && (events_.size() > capacity_ || bytes_ > maxBytes_)) dropOldest();
+        return true;
+    }
+
     [[nodiscard]] std::size_t sizeOf(const T& event) const { return measure_ ? measure_(event) : 0; }
 
     [[nodiscard]] T takeOldest()

@@ -26,6 +26,7 @@ RouterCore::RouterCore(std::shared_ptr<ServerCore> server, RouterOptions options
                   : std::make_shared<MemoryBroker>(MemoryBrokerOptions{.clock = server_->options().clock})),
       lines_(
           {options_.maxWaitingPublishesPerTopic, options_.maxWaitingBytesPerTopic, options_.maxWaitingBytes}),
+      events_(std::make_shared<RouterEventSinks>(executor_, options_.eventStreamSize)),
       retained_({options_.maxRetainedEvents, options_.maxRetainedBytes}, options_.topicLimits,
                 *server_->options().clock),
       strands_(executor_)
@@ -64,6 +65,7 @@ void RouterCore::link(const std::vector<std::shared_ptr<RouterCore>>& parts)
                                                                    });
         part.home_.emplace(place, home.incoming_);
         part.homeCore_ = home.self_;
+        part.events_ = home.events_;
         home.others_.push_back(part.news_);
         home.otherCores_.push_back(part.self_);
     }
@@ -95,6 +97,7 @@ void RouterCore::abandon(std::shared_ptr<RouterCore> core)
                        core->unlink();
                        core->routes_.clear();
                        core->gates_.clear();
+                       if (!core->home_) core->events_->end();
                        core->strands_.cancel();
                        if (!std::exchange(core->attached_, false)) return;
                        if (!core->home_) core->broker_->detach(*core);
@@ -171,9 +174,9 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
     try
     {
         auto judgement = gates_.judge(publish);
-        if (abandoned_) judgement.refusal = GateRefusal{ErrorCode::internalError, "No router"};
+        if (abandoned_) return refuse(origin, messageId, ErrorCode::internalError, "No router");
         if (judgement.refusal)
-            return refuse(origin, messageId, judgement.refusal->code, judgement.refusal->text);
+            return block(origin, publish, judgement.refusal->code, judgement.refusal->text);
         Publication publication{server_->newId(),        server_->now(),   std::move(publish.topic),
                                 std::move(publish.data), origin.publisher, publish.broadcast};
         std::vector<Publication> further;
@@ -261,6 +264,27 @@ void RouterCore::refuse(const PublishOrigin& origin, std::string_view messageId,
         client->refuse(messageId, code, text, {}, {retriable});
 }
 
+void RouterCore::block(const PublishOrigin& origin, const RoutedPublish& publish, ErrorCode code,
+                       std::string_view text)
+{
+    refuse(origin, publish.messageId, code, text);
+    if (events_->want<PublishBlocked>())
+        events_->push(PublishBlocked{publish.clientId, publish.messageId, publish.topic});
+}
+
+void RouterCore::eventDropped(ClientSession& client, std::string_view topic, DropReason reason) noexcept
+{
+    if (!events_->want<MessageDropped>()) return;
+    try
+    {
+        events_->push(MessageDropped{client.id(), std::string(topic), reason});
+    }
+    catch (const std::exception&)
+    {
+        // Out of memory, as it must be: the client's own account has it.
+    }
+}
+
 void RouterCore::waitInLine(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish)
 {
     auto topic = publish.topic;
@@ -341,8 +365,7 @@ Strand<> RouterCore::pass(std::shared_ptr<RouterCore> core, WaitingPublish waiti
         core->refuse(waiting.origin, publish.messageId, ErrorCode::internalError,
                      "The publish could not be handled");
     else if (blocked)
-        core->refuse(waiting.origin, publish.messageId, ErrorCode::publishFailed,
-                     "The publish was not let through");
+        core->block(waiting.origin, publish, ErrorCode::publishFailed, "The publish was not let through");
     else
         core->append(waiting.origin, nullptr, std::move(waiting.publish));
 }
@@ -357,6 +380,8 @@ void RouterCore::appended(std::span<const EntryRef> entries)
         const auto queued = deliver(entry);
         if (counted) counted->queued += queued;
         retained_.take(entry);
+        if (events_->want<Published>())
+            events_->push(Published{entry->topic, entry->id, entry->sequenceNumber});
     }
 }
 

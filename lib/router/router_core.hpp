@@ -8,6 +8,7 @@
 #include "router/home_link.hpp"
 #include "router/publish_origin.hpp"
 #include "router/retained.hpp"
+#include "router/router_event_sinks.hpp"
 #include "router/routes.hpp"
 #include "router/subscriber.hpp"
 #include "router/topic_lines.hpp"
@@ -83,6 +84,9 @@ public:
     /// @throws Error with Errc::invalidArgument for a pattern that is none.
     static void retain(std::shared_ptr<RouterCore> home, RetainRule rule);
 
+    /// Who listens to what happens in the router. On any thread.
+    [[nodiscard]] RouterEventSinks& events() noexcept { return *events_; }
+
     /// Who judges what clients publish. On any thread.
     [[nodiscard]] Gates& gates() noexcept { return gates_; }
 
@@ -97,6 +101,7 @@ private:
     void publish(ClientSession& client, PublishMessage request) override;
     void sent(ClientSession& client) override;
     void reauthenticated(ClientSession& client) override;
+    void eventDropped(ClientSession& client, std::string_view topic, DropReason reason) noexcept override;
     [[nodiscard]] std::vector<std::string> subscriptions(const ClientSession& client) const override;
     void serverGone() noexcept override;
 
@@ -139,6 +144,7 @@ private:
     /// Subscribes to all of them, or to none and tells why.
     [[nodiscard]] std::optional<std::string> add(Subscriber& subscriber,
                                                  const std::vector<std::string>& topics);
+    [[nodiscard]] std::string limitExceeded(const ClientSession& client);
     void checkTopics(const std::vector<std::string>& topics) const;
     [[nodiscard]] std::vector<Publication> serverPublications(std::vector<std::string> topics,
                                                               std::optional<Json> data) const;
@@ -155,6 +161,8 @@ private:
     void logged(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
                 const Judgement& judgement, const Appended& appended);
     [[nodiscard]] bool mayAlsoBeLoggedOn(const std::string& further, const std::string& topic) const;
+    void block(const PublishOrigin& origin, const RoutedPublish& publish, ErrorCode code,
+               std::string_view text);
     void waitInLine(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
     void countWaiting(ClientSession& client);
     void leaveLine(std::uint64_t client);
@@ -207,7 +215,8 @@ private:
     Routes routes_;
     TopicLines lines_;
     Gates gates_;
-    mutable Retained retained_;  // home: what outlasts the log
+    std::shared_ptr<RouterEventSinks> events_;  // of all parts
+    mutable Retained retained_;                 // home: what outlasts the log
     TaskGroup strands_;
     std::weak_ptr<RouterCore> self_;  // for the strands that it starts
     Counted* counted_ = nullptr;      // of the publish that is under way

@@ -79,8 +79,7 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
             {
                 subscriber.topics.push_back(std::move(kept));
                 if (subscriber.topics.size() > options_.maxSubscriptionsPerClient)
-                    wrong =
-                        fmt::format("Too many subscriptions: {} at most", options_.maxSubscriptionsPerClient);
+                    wrong = limitExceeded(subscriber.client);
             }
             if (!wrong) continue;
             takeBack();
@@ -93,6 +92,14 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
         throw;
     }
     return std::nullopt;
+}
+
+std::string RouterCore::limitExceeded(const ClientSession& client)
+{
+    const auto limit = options_.maxSubscriptionsPerClient;
+    if (events_->want<SubscriptionLimitExceeded>())
+        events_->push(SubscriptionLimitExceeded{client.id(), limit});
+    return fmt::format("Too many subscriptions: {} at most", limit);
 }
 
 void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)

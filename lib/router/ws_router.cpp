@@ -35,6 +35,16 @@ WSRouter::~WSRouter()
     if (parts_) parts_->abandon();
 }
 
+EventStream<RouterEvent> WSRouter::events()
+{
+    return EventStream<RouterEvent>(listen(RouterEventKinds{0xFF}));
+}
+
+std::shared_ptr<EventSource<RouterEvent>> WSRouter::listen(RouterEventKinds kinds)
+{
+    return parts_->home()->events().listen(kinds);
+}
+
 asio::awaitable<void> WSRouter::route(RouteConfig config)
 {
     return RouterParts::route(parts_, std::move(config));
