@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -244,4 +245,41 @@ TEST_CASE("a gate that throws refuses without its text; one may go at any time, 
                    answer = co_await asked(peer, publish("s", "t"));
                    CHECK(answer == "error s INTERNAL_ERROR");
                });
+}
+
+TEST_CASE("a gate knows who published, and for which agents that client may speak")
+{
+    const Authenticate authenticate = [](std::string token,
+                                         std::optional<Json>) -> asio::awaitable<Authentication>
+    {
+        Authentication login{.accepted = true};
+        if (token != "anybody") login.identity = token;
+        if (token == "agent-1") login.agents.emplace(1, token);
+        co_return login;
+    };
+    withRouter({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   std::vector<std::string> asked;
+                   addGate(served,
+                           [&](const RoutedPublish& publish)
+                           {
+                               std::string who = publish.login ? *publish.login->identity : "nobody";
+                               if (publish.login && publish.login->agents)
+                                   who += " for " + publish.login->agents->at(0);
+                               asked.push_back(who);
+                               return GateVerdict();
+                           });
+                   for (const auto* const token : {"anybody", "admin", "agent-1"})
+                   {
+                       auto peer = co_await served.peer();
+                       auto answer = co_await ::asked(
+                           peer, request("auth", "a", fmt::format(R"("token":"{}")", token)));
+                       CHECK(answer == "ack a");
+                       answer = co_await ::asked(peer, publish("p", "t"));
+                       CHECK(answer == "ack p");
+                   }
+                   CHECK(asked == std::vector<std::string>{"nobody", "admin", "agent-1 for agent-1"});
+               },
+               {.authenticate = authenticate, .rateLimit = std::nullopt});
 }

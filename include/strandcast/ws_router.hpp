@@ -33,6 +33,9 @@ struct RoutedPublish
     std::string topic;
     std::optional<Json> data;
     bool broadcast = false;
+    /// Who the client was when it published; null where an authenticate hook said no more than yes, or there
+    /// is none.
+    std::shared_ptr<const Authentication> login = {};
 };
 
 /// Is told of a publish before it is logged and delivered. On the server's own thread; what it is given lasts

@@ -148,8 +148,9 @@ void RouterCore::publish(ClientSession& client, PublishMessage request)
 
 void RouterCore::publishOn(ClientSession& client, PublishMessage request)
 {
-    RoutedPublish publish{client.id(), std::move(request.id), std::move(request.topic),
-                          std::move(request.data), request.broadcast};
+    RoutedPublish publish{
+        client.id(),       std::move(request.id), std::move(request.topic), std::move(request.data),
+        request.broadcast, client.login()};
     if (home_)
         forward(client, std::move(publish));
     else

@@ -199,6 +199,8 @@ void ClientSession::authenticated(Authentication login)
 {
     if (connection_.isClosing()) return;
     login_ = std::move(login);
+    sharedLogin_ =
+        login_.identity || login_.agents ? std::make_shared<const Authentication>(login_) : nullptr;
     if (version_ == ProtocolVersion::v1_1) publisher_ = publisherOf(login_.identity.value_or(""), session_);
     authDeadline_ = Clock::time_point::max();
     armDeadline();

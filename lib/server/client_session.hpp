@@ -74,6 +74,8 @@ public:
     [[nodiscard]] std::uint64_t publisher() const noexcept { return publisher_; }
     /// What its messages carry, both ways.
     [[nodiscard]] ProtocolVersion version() const noexcept { return version_; }
+    /// Who it is, where the authenticate hook said more than yes; else null.
+    [[nodiscard]] const std::shared_ptr<const Authentication>& login() const noexcept { return sharedLogin_; }
     [[nodiscard]] bool isAuthenticated() const noexcept { return authenticated_; }
     [[nodiscard]] ClientInfo info() const;
 
@@ -113,6 +115,7 @@ private:
     Timestamp connectedAt_;
     std::string session_;   // the client's own under 1.1.0
     Authentication login_;  // the last one, once there was one
+    std::shared_ptr<const Authentication> sharedLogin_;
     Clock::time_point authDeadline_ = Clock::time_point::max();
     std::unique_ptr<TaskGroup> hook_;  // the authenticate hook, at most one at a time
     RateLimit rateLimit_;
