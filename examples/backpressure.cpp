@@ -27,8 +27,9 @@ asio::awaitable<void> backpressure(asio::io_context& io)
     sc::WSServer server(io, {.port = 0});
     //! [router]
     sc::RouterOptions options;
-    options.queueSize = 100;          // events that wait for one client
-    options.queueBytes = 256 * 1024;  // and bytes of them
+    options.queueSize = 100;                              // events that wait for one client
+    options.queueBytes = 256 * 1024;                      // and bytes of them
+    options.backpressure = sc::Backpressure::dropOldest;  // or dropNewest, conflate, disconnect
     sc::WSRouter router(server, options);
     //! [router]
     co_await server.start();
