@@ -29,8 +29,9 @@ asio::awaitable<std::optional<std::string>> findUser(std::string token)
 asio::awaitable<sc::Authentication> authenticate(std::string token, std::optional<sc::Json> metadata)
 {
     const auto user = co_await findUser(token);
-    if (user) fmt::print("{} comes with {}\n", *user, metadata ? metadata->text() : "nothing");
-    co_return user.has_value();
+    if (!user) co_return false;
+    fmt::print("{} comes with {}\n", *user, metadata ? metadata->text() : "nothing");
+    co_return sc::Authentication{.accepted = true, .identity = *user};  // or true, for a yes alone
 }
 //! [hook]
 

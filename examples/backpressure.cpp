@@ -1,5 +1,5 @@
 // A client that takes less than it is sent costs the server its bound and no more: the oldest of what waits
-// for it is dropped, counted, and seen by the client as a hole in the numbers.
+// for it is dropped, counted and told, and seen by the client as a hole in the numbers.
 //
 // Try it:  build/examples/backpressure
 
@@ -32,6 +32,9 @@ asio::awaitable<void> backpressure(asio::io_context& io)
     options.backpressure = sc::Backpressure::dropOldest;  // or dropNewest, conflate, disconnect
     sc::WSRouter router(server, options);
     //! [router]
+    //! [listen]
+    auto drops = router.events<sc::MessageDropped>();
+    //! [listen]
     co_await server.start();
     sc::WSClient client(io, {.url = fmt::format("ws://127.0.0.1:{}", server.port())});
     co_await client.connect();
@@ -51,13 +54,16 @@ asio::awaitable<void> backpressure(asio::io_context& io)
         last = event.sequenceNumber.value();
     }
 
-    //! [counts]
     const auto clients = co_await server.getConnectedClients();
     const auto info = co_await server.getClient(clients.front());
     fmt::print("{} delivered, {} dropped\n", info->eventsDelivered, info->eventsDropped);
-    //! [counts]
     example::require(info->eventsDropped > 0, "the queue was full");
     example::require(received + info->eventsDropped == burst, "what was not dropped has come");
+
+    //! [dropped]
+    while (const auto lost = drops.tryNext())
+        fmt::print("dropped for {}: an event of {}\n", lost->clientId, lost->topic);
+    //! [dropped]
 
     co_await client.disconnect();
     co_await server.shutdown();

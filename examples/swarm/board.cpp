@@ -35,10 +35,10 @@ void Board::agent(const std::string& id, bool isHealthy, std::size_t tasksComple
     known = {isHealthy, false, tasksCompleted};
 }
 
-void Board::agentIsGone(const std::string& id, const std::string& reason)
+void Board::agentIsGone(const std::string& id, const std::string& why)
 {
     agents_[id].isGone = true;
-    print(fmt::format("{} is gone: {}", id, reason));
+    print(why.empty() ? fmt::format("{} leaves", id) : fmt::format("{} is gone: {}", id, why));
 }
 
 void Board::taskCreated(const std::string& id, const std::string& file)

@@ -24,7 +24,8 @@ public:
     void countEvent() noexcept { ++events_; }
 
     void agent(const std::string& id, bool isHealthy, std::size_t tasksCompleted);
-    void agentIsGone(const std::string& id, const std::string& reason);
+    /// `why` is empty where it left of its own.
+    void agentIsGone(const std::string& id, const std::string& why);
 
     void taskCreated(const std::string& id, const std::string& file);
     void taskAssigned(const std::string& id, const std::string& agent);

@@ -1,14 +1,18 @@
 #include "digest.hpp"
 
+#include "files.hpp"
+
 #include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -20,8 +24,6 @@ namespace swarm
 namespace
 {
 
-constexpr std::size_t partSize = 16 * 1024;
-
 struct Close
 {
     void operator()(std::FILE* file) const noexcept { std::fclose(file); }
@@ -30,7 +32,7 @@ using OpenFile = std::unique_ptr<std::FILE, Close>;
 
 [[noreturn]] void fail(const std::filesystem::path& path)
 {
-    throw std::system_error(errno, std::system_category(), "cannot read " + path.string());
+    throw ReadError(fmt::format("cannot read {}: {}", encodePath(path), std::strerror(errno)));
 }
 
 }  // namespace
@@ -60,12 +62,19 @@ std::string Sha256::finish()
     return digits;
 }
 
+std::size_t partSizeOf(std::uintmax_t fileSize)
+{
+    return static_cast<std::size_t>(std::clamp<std::uintmax_t>(fileSize / 20, 1024, 256 * 1024));
+}
+
 asio::awaitable<std::string> digestFile(std::filesystem::path path, Progress progress)
 {
     const OpenFile file(std::fopen(path.c_str(), "rbe"));
     if (!file) fail(path);
     Sha256 digest;
-    std::vector<char> part(partSize);
+    std::error_code unknown;
+    const auto fileSize = std::filesystem::file_size(path, unknown);
+    std::vector<char> part(partSizeOf(unknown ? 0 : fileSize));
     std::uint64_t total = 0;
     for (;;)
     {
