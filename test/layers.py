@@ -26,7 +26,7 @@ PUBLIC = {
     'backpressure': 'connection',
     'transport': 'transport', 'file': 'transport',
     'broker': 'broker', 'redis_broker': 'broker',
-    'ws_server': 'server', 'ws_client': 'client', 'ws_router': 'router', 'router_events': 'router',
+    'ws_server': 'server', 'server_events': 'server', 'ws_client': 'client', 'ws_router': 'router', 'router_events': 'router',
     'agent_events': 'channel', 'task_events': 'channel', 'swarm_events': 'channel',
     'agent_channel': 'channel', 'task_channel': 'channel', 'swarm_channel': 'channel',
     'strandcast': 'strandcast',

@@ -32,6 +32,9 @@ public:
     /// Ends when generation() is not `seen` any more. Cancelling loses nothing.
     [[nodiscard]] virtual asio::awaitable<void> changedSince(std::uint64_t seen) = 0;
 
+    /// How many events came to nobody because the reader was slow.
+    [[nodiscard]] virtual std::uint64_t dropped() const { return 0; }
+
     /// The reader has gone, or wants no more: nothing need be kept for it, and the source has ended.
     virtual void close() noexcept = 0;
 };
@@ -56,6 +59,7 @@ public:
     {
         return source_->changedSince(seen);
     }
+    [[nodiscard]] std::uint64_t dropped() const override { return source_->dropped(); }
     void close() noexcept override { source_->close(); }
 
 private:
@@ -98,6 +102,9 @@ public:
 
     /// The next event if it is there already.
     [[nodiscard]] std::optional<T> tryNext() { return source_ ? source_->tryTake() : std::nullopt; }
+
+    /// How many events it has dropped, the oldest first, because its reader was slow; 0 once closed.
+    [[nodiscard]] std::uint64_t dropped() const { return source_ ? source_->dropped() : 0; }
 
     /// Stops listening; what was kept is dropped, and a next() that waits gives nullopt. Harmless when
     /// repeated.

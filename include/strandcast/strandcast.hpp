@@ -13,6 +13,7 @@
 #include <strandcast/message.hpp>
 #include <strandcast/message_serializer.hpp>
 #include <strandcast/random.hpp>
+#include <strandcast/server_events.hpp>
 #include <strandcast/shard_pool.hpp>
 #include <strandcast/strand.hpp>
 #include <strandcast/swarm_events.hpp>

@@ -2,8 +2,10 @@
 
 #include <strandcast/clock.hpp>
 #include <strandcast/close_reason.hpp>
+#include <strandcast/event_stream.hpp>
 #include <strandcast/message.hpp>
 #include <strandcast/random.hpp>
+#include <strandcast/server_events.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
@@ -102,6 +104,8 @@ struct WSServerOptions
         1024 * 1024 * 1024;  ///< of all queues together, an event that waits in many counts once: at it the
                              ///< fullest are the first to drop; of a pool's shards each has its share
 
+    std::size_t eventStreamSize = 1'000;  ///< server events that a stream keeps; above, its oldest is dropped
+
     Clock* clock = &Clock::system();     ///< outlives the server
     Random* random = &Random::system();  ///< outlives the server
 };
@@ -181,8 +185,22 @@ public:
 
     [[nodiscard]] asio::awaitable<std::optional<ClientInfo>> getClient(std::string clientId) const;
 
+    /// What happens in the server from now on, until it is destroyed, in the order in which it happens on
+    /// each shard. From any thread. The stream is bounded; one that nobody reads loses its oldest, which it
+    /// counts, and holds up nothing.
+    [[nodiscard]] EventStream<ServerEvent> events();
+    /// The same of one kind alone, such as `server.events<Disconnect>()`.
+    template <typename Event>
+    [[nodiscard]] EventStream<Event> events()
+    {
+        return EventStream<Event>(
+            std::make_shared<AlternativeSource<Event, ServerEvent>>(listen(serverEventKind<Event>())));
+    }
+
 private:
     friend class WSRouter;
+
+    [[nodiscard]] std::shared_ptr<EventSource<ServerEvent>> listen(ServerEventKinds kinds);
 
     std::shared_ptr<const ServerParts> parts_;
 };

@@ -53,11 +53,12 @@ public:
     /// No event comes any more; what is there can still be read. On the shard's thread.
     void end()
     {
-        {
-            const std::lock_guard lock(mutex_);
-            if (std::exchange(ended_, true)) return;
-        }
-        changed_.change();
+        if (endOnce()) changed_.change();
+    }
+
+    void endFromAnyThread()
+    {
+        if (endOnce()) changed_.changeFromAnyThread();
     }
 
     /// Whether the reader has gone, so that nobody need push any more.
@@ -67,7 +68,7 @@ public:
         return closed_;
     }
 
-    [[nodiscard]] std::uint64_t dropped() const
+    [[nodiscard]] std::uint64_t dropped() const override
     {
         const std::lock_guard lock(mutex_);
         return dropped_;
@@ -107,6 +108,12 @@ public:
     }
 
 private:
+    [[nodiscard]] bool endOnce()
+    {
+        const std::lock_guard lock(mutex_);
+        return !std::exchange(ended_, true);
+    }
+
     [[nodiscard]] bool keep(T event)
     {
         const std::lock_guard lock(mutex_);

@@ -178,6 +178,9 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
         if (abandoned_) return refuse(origin, messageId, ErrorCode::internalError, "No router");
         if (judgement.refusal)
             return block(origin, publish, judgement.refusal->code, judgement.refusal->text);
+        std::optional<Publish> told;  // only where somebody listens
+        if (server_->events().wants<Publish>())
+            told = Publish{publish.clientId, publish.topic, publish.data, publish.broadcast};
         Publication publication{server_->newId(),        server_->now(),   std::move(publish.topic),
                                 std::move(publish.data), origin.publisher, publish.broadcast};
         std::vector<Publication> further;
@@ -190,11 +193,14 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
         if (!further.empty()) further.insert(further.begin(), publication);
         const auto all = further.empty() ? std::span(&publication, 1) : std::span(further);
         if (const auto appended = broker_->tryAppend(all))
-            return logged(origin, client, messageId, judgement, *appended);
+        {
+            logged(origin, client, messageId, judgement, *appended);
+            return tell(std::move(told), *appended);
+        }
         if (further.empty()) further.push_back(std::move(publication));
         if (const auto owner = self_.lock())
-            strands_.spawn(
-                appendElsewhere(owner, origin, messageId, std::move(judgement), std::move(further)));
+            strands_.spawn(appendElsewhere(owner, origin, messageId, std::move(judgement), std::move(further),
+                                           std::move(told)));
     }
     catch (...)
     {
@@ -225,9 +231,16 @@ void RouterCore::logged(const PublishOrigin& origin, ClientSession* client, std:
     }
 }
 
+void RouterCore::tell(std::optional<Publish> publish, const Appended& appended)
+{
+    if (!publish) return;
+    publish->sequenceNumber = appended.sequenceNumber;
+    server_->events().tell<Publish>(std::move(*publish));
+}
+
 Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, PublishOrigin origin,
                                      std::string messageId, Judgement judgement,
-                                     std::vector<Publication> publications)
+                                     std::vector<Publication> publications, std::optional<Publish> told)
 {
     std::optional<Appended> appended;
     try
@@ -239,7 +252,10 @@ Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, PublishOr
         // Its text stays here.
     }
     if (appended)
+    {
         core->logged(origin, nullptr, messageId, judgement, *appended);
+        core->tell(std::move(told), *appended);
+    }
     else
         core->refuse(origin, messageId, ErrorCode::internalError, "The log is out of reach");
 }

@@ -160,6 +160,7 @@ private:
     void append(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
     void logged(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
                 const Judgement& judgement, const Appended& appended);
+    void tell(std::optional<Publish> publish, const Appended& appended);
     [[nodiscard]] bool mayAlsoBeLoggedOn(const std::string& further, const std::string& topic) const;
     void block(const PublishOrigin& origin, const RoutedPublish& publish, ErrorCode code,
                std::string_view text);
@@ -192,7 +193,8 @@ private:
     [[nodiscard]] static Strand<> pass(std::shared_ptr<RouterCore> core, WaitingPublish waiting);
     [[nodiscard]] static Strand<> appendElsewhere(std::shared_ptr<RouterCore> core, PublishOrigin origin,
                                                   std::string messageId, Judgement judgement,
-                                                  std::vector<Publication> publications);
+                                                  std::vector<Publication> publications,
+                                                  std::optional<Publish> told);
     [[nodiscard]] static Strand<> appendForServer(std::shared_ptr<RouterCore> core,
                                                   std::vector<Publication> publications,
                                                   std::shared_ptr<FarAppend> append);

@@ -51,6 +51,7 @@ void RouterCore::subscribeTo(ClientSession& client, SubscribeMessage request)
     if (const auto wrong = add(subscriber, request.topics))
         return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
     client.acknowledge(request.id);
+    server_->events().tell<Subscribe>(client.id(), request.topics);
     if (!request.last) return;
     std::unordered_set<std::string> held(subscriber.topics.begin() + static_cast<std::ptrdiff_t>(before),
                                          subscriber.topics.end());
@@ -112,6 +113,7 @@ void RouterCore::unsubscribe(ClientSession& client, UnsubscribeMessage request)
 
     leave(client, request.topics);
     client.acknowledge(request.id);
+    server_->events().tell<Unsubscribe>(client.id(), request.topics);
 }
 
 void RouterCore::leave(ClientSession& client, const std::vector<std::string>& topics)

@@ -34,7 +34,7 @@ Strand<CloseReason> ClientSession::run(std::string received)
 {
     // Whatever the conversation ends with, the end is the same.
     std::exception_ptr failure;
-    CloseReason reason;
+    CloseReason reason{CloseCode::internalError, "Internal error"};
     try
     {
         reason = co_await converse(std::move(received));
@@ -52,12 +52,15 @@ Strand<CloseReason> ClientSession::run(std::string received)
     if (isAuthenticated())
         if (auto* const handler = server_.handler()) handler->closed(*this);
     data.reset();
+    server_.events().tell<Disconnect>(id_, reason, events_ - dropped_, dropped_);
     if (failure) std::rethrow_exception(failure);
     co_return reason;
 }
 
 Strand<CloseReason> ClientSession::converse(std::string received)
 {
+    if (server_.events().wants<Connection>())
+        server_.events().tell<Connection>(id_, connection_.peerAddress());
     connection_.send(server_.negotiation());
     if (server_.authenticates())
         beginAuthTimeout();
@@ -171,9 +174,14 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
         if (!login.identity && !login.agents && !login.metadata && !login.expiresAt)
             login.metadata = std::move(metadata);
     }
-    catch (...)
+    catch (const std::exception& failure)
     {
         // A hook that throws refuses, and its text stays here. Cancelled, there is nobody left to be told.
+        if (!session.connection_.isClosing()) session.server_.failed(failure, session.id_);
+    }
+    catch (...)
+    {
+        session.server_.events().tell<ServerError>(session.id_, "authenticate: not a std::exception");
     }
     try
     {
@@ -181,7 +189,7 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
     }
     catch (const std::exception& failure)
     {
-        session.server_.failed(failure);
+        session.server_.failed(failure, session.id_);
         session.connection_.closeWithoutEvents({CloseCode::internalError, "Internal error"});
     }
     session.connection_.resumeReading();
@@ -205,6 +213,7 @@ void ClientSession::authenticated(Authentication login)
     authDeadline_ = Clock::time_point::max();
     armDeadline();
     connection_.setMaxMessageSize(server_.options().maxMessageSize);
+    server_.events().tell<Authenticated>(id_);
     auto* const handler = server_.handler();
     if (handler && authenticated_) return handler->reauthenticated(*this);
     if (handler) handler->opened(*this);

@@ -95,6 +95,11 @@ private:
 
 }  // namespace
 
+ServerCore::ServerCore(ShardExecutor executor, const WSServerOptions& options)
+    : ServerCore(executor, options, std::make_shared<ServerTotals>(executor, options, 1))
+{
+}
+
 ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::shared_ptr<ServerTotals> totals)
     : lease_(executor),
       executor_(executor),
@@ -127,6 +132,7 @@ Strand<> ServerCore::start(std::shared_ptr<ServerCore> core, std::uint64_t run,
     begin(core, run);
     core->run_->housekeeping.spawn(accept(core));
     core->totals_->run = run;
+    core->events().tell<Started>(core->options_.host, core->port());
     co_return;
 }
 
@@ -149,11 +155,6 @@ void ServerCore::begin(const std::shared_ptr<ServerCore>& core, std::uint64_t ru
 void ServerCore::throwIfGone() const
 {
     if (gone_) throw Error(Errc::cancelled);
-}
-
-void ServerCore::failed(const std::exception&) noexcept
-{
-    ++totals_->failures;
 }
 
 // One part after the other: each gets as many.
@@ -193,7 +194,7 @@ Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
         catch (const std::exception& failure)
         {
             core->failed(failure);
-            error = asio::error::no_memory;
+            error = asio::error::no_memory;  // what it is, as far as is known
         }
         if (error == asio::error::operation_aborted) co_return;
         if (error == asio::error::connection_aborted) continue;  // gone before it was taken
@@ -202,6 +203,7 @@ Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
             pause = firstAcceptPause;
             continue;
         }
+        core->events().tell<ServerError>(std::string(), "cannot accept a connection: " + error.message());
         co_await sleepFor(core->shard_->clock(), pause);
         pause = std::min(pause * 2, longestAcceptPause);
     }
@@ -409,6 +411,7 @@ void ServerCore::abandon(std::shared_ptr<ServerCore> core)
         core->authorize_.reset();
     }
     core->gone_ = true;
+    core->events().endAll();
     const auto executor = core->executor_;
     asio::dispatch(executor,
                    [core = std::move(core)]

@@ -7,6 +7,7 @@
 #include "server/handshake_deadlines.hpp"
 #include "server/registry.hpp"
 #include "server/request_handler.hpp"
+#include "server/server_event_sinks.hpp"
 #include "server/upgrade.hpp"
 #include "transport/tcp.hpp"
 
@@ -37,14 +38,18 @@ struct NumberedClient
 /// What the parts of one server share, whichever thread runs them.
 struct ServerTotals
 {
-    explicit ServerTotals(std::size_t ofParts = 1) : parts(ofParts) {}
+    ServerTotals(ShardExecutor first, const WSServerOptions& options, std::size_t ofParts)
+        : parts(ofParts),
+          events(first, options.eventStreamSize)
+    {
+    }
 
     const std::size_t parts;
+    ServerEventSinks events;
     std::atomic<std::uint64_t> connections = 0;  ///< so many there have been
     std::atomic<std::size_t> open = 0;           ///< so many there are
     std::atomic<std::uint64_t> runs = 0;         ///< so often the server was to be started
     std::atomic<std::uint64_t> run = 0;          ///< the one that has begun last, 0 before the first
-    std::atomic<std::uint64_t> failures = 0;     ///< see ServerCore::failed()
 };
 
 /// What a WSServer is a handle on: a server, or its part on one shard of a pool. Its strands own it; so it
@@ -53,8 +58,8 @@ struct ServerTotals
 class ServerCore
 {
 public:
-    ServerCore(ShardExecutor executor, WSServerOptions options,
-               std::shared_ptr<ServerTotals> totals = std::make_shared<ServerTotals>());
+    ServerCore(ShardExecutor executor, const WSServerOptions& options);
+    ServerCore(ShardExecutor executor, WSServerOptions options, std::shared_ptr<ServerTotals> totals);
 
     [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
     [[nodiscard]] std::uint16_t port() const noexcept { return port_.load(std::memory_order_relaxed); }
@@ -104,8 +109,13 @@ public:
     [[nodiscard]] std::string negotiation() const;                      ///< the first message to every client
     [[nodiscard]] std::string& scratch() noexcept { return scratch_; }  ///< for a text that is sent at once
     [[nodiscard]] Timestamp now() const;
+    /// Who listens to what happens in the server, all parts of it.
+    [[nodiscard]] ServerEventSinks& events() const noexcept { return totals_->events; }
     /// Something threw that must not end the process: memory that ran out, or a seam of the application's.
-    void failed(const std::exception& failure) noexcept;
+    void failed(const std::exception& failure, const std::string& clientId = {}) noexcept
+    {
+        events().tell<ServerError>(clientId, failure.what());
+    }
 
     // For the router.
     /// Claims the place of the one request handler, on any thread; false where it is taken.

@@ -13,14 +13,14 @@
 namespace strandcast
 {
 
-ServerParts::ServerParts(ShardExecutor executor, WSServerOptions options)
-    : parts_{std::make_shared<ServerCore>(executor, std::move(options))}
+ServerParts::ServerParts(ShardExecutor executor, const WSServerOptions& options)
+    : parts_{std::make_shared<ServerCore>(executor, options)}
 {
 }
 
 ServerParts::ServerParts(const ShardPool& pool, const WSServerOptions& options)
 {
-    const auto totals = std::make_shared<ServerTotals>(pool.size());
+    const auto totals = std::make_shared<ServerTotals>(pool.executor(0), options, pool.size());
     for (std::size_t shard = 0; shard < pool.size(); ++shard)
         parts_.push_back(std::make_shared<ServerCore>(pool.executor(shard), options, totals));
 }

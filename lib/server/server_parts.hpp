@@ -21,7 +21,7 @@ namespace strandcast
 class ServerParts
 {
 public:
-    ServerParts(ShardExecutor executor, WSServerOptions options);
+    ServerParts(ShardExecutor executor, const WSServerOptions& options);
     ServerParts(const ShardPool& pool, const WSServerOptions& options);
 
     [[nodiscard]] const std::vector<std::shared_ptr<ServerCore>>& all() const noexcept { return parts_; }

@@ -9,12 +9,12 @@ namespace strandcast
 {
 
 WSServer::WSServer(asio::io_context& io, WSServerOptions options)
-    : parts_(std::make_shared<ServerParts>(io.get_executor(), std::move(options)))
+    : parts_(std::make_shared<ServerParts>(io.get_executor(), options))
 {
 }
 
 WSServer::WSServer(const asio::any_io_executor& executor, WSServerOptions options)
-    : parts_(std::make_shared<ServerParts>(shardExecutorOf(executor), std::move(options)))
+    : parts_(std::make_shared<ServerParts>(shardExecutorOf(executor), options))
 {
 }
 
@@ -68,6 +68,16 @@ asio::awaitable<std::vector<std::string>> WSServer::getConnectedClients() const
 asio::awaitable<std::optional<ClientInfo>> WSServer::getClient(std::string clientId) const
 {
     return ServerParts::clientInfo(parts_, std::move(clientId));
+}
+
+EventStream<ServerEvent> WSServer::events()
+{
+    return EventStream<ServerEvent>(listen(static_cast<ServerEventKinds>(-1)));
+}
+
+std::shared_ptr<EventSource<ServerEvent>> WSServer::listen(ServerEventKinds kinds)
+{
+    return parts_->first().events().listen(kinds);
 }
 
 }  // namespace strandcast
