@@ -11,6 +11,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,6 +49,9 @@ class FarBroker final : public Broker
 {
 public:
     bool isOutOfReach = false;
+    bool isHeldUp = false;
+    int waiting = 0;
+    int mostWaiting = 0;
 
     void attach(BrokerSink& sink) override { near_.attach(sink); }
     void detach(BrokerSink& sink) noexcept override { near_.detach(sink); }
@@ -56,6 +60,9 @@ public:
     {
         const auto executor = co_await asio::this_coro::executor;
         for (int turn = 0; turn < 3; ++turn) co_await asio::post(executor, useStrand);
+        mostWaiting = std::max(mostWaiting, ++waiting);
+        while (isHeldUp) co_await asio::post(executor, useStrand);
+        --waiting;
         if (isOutOfReach) throw std::runtime_error("a secret");
         co_return *near_.tryAppend(publications);
     }
@@ -249,5 +256,31 @@ TEST_CASE("a publish that waits for a log elsewhere when its router goes ends as
                    served.router.reset();
                    for (int turn = 0; turn < 10; ++turn) co_await asio::post(served.io, asio::use_awaitable);
                    CHECK(ended == Errc::cancelled);
+               });
+}
+
+TEST_CASE("a client with too many publishes on their way to a log elsewhere is not read until one is there")
+{
+    const auto broker = std::make_shared<FarBroker>();
+    withRouter({.maxWaitingPublishesPerClient = 3, .broker = broker},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   broker->isHeldUp = true;
+                   auto peer = co_await served.peer();
+                   for (int number = 0; number < 20; ++number) co_await peer.send(publish("p", "t"));
+                   auto other = co_await served.peer();
+                   for (int turn = 0; turn < 20; ++turn)
+                   {
+                       const auto pong = co_await asked(other, request("ping", "q"));
+                       CHECK(pong == "pong q");
+                   }
+                   CHECK(broker->waiting == 3);
+                   broker->isHeldUp = false;
+                   for (int number = 0; number < 20; ++number)
+                   {
+                       const auto message = co_await peer.message();
+                       CHECK(brief(message) == "ack p");
+                   }
+                   CHECK(broker->mostWaiting == 3);
                });
 }

@@ -198,9 +198,14 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
             return tell(std::move(told), *appended);
         }
         if (further.empty()) further.push_back(std::move(publication));
-        if (const auto owner = self_.lock())
-            strands_.spawn(appendElsewhere(owner, origin, messageId, std::move(judgement), std::move(further),
-                                           std::move(told)));
+        const auto owner = self_.lock();
+        if (!owner) return;
+        // So many of a client's publishes may be on their way: it is not read when they are more. Another
+        // part counts its own.
+        if (auto* const sender = origin.part == part_ ? server_->registry().find(origin.client) : nullptr)
+            if (sender->data) countWaiting(*sender);
+        strands_.spawn(appendElsewhere(owner, origin, messageId, std::move(judgement), std::move(further),
+                                       std::move(told)));
     }
     catch (...)
     {
@@ -251,6 +256,7 @@ Strand<> RouterCore::appendElsewhere(std::shared_ptr<RouterCore> core, PublishOr
     {
         // Its text stays here.
     }
+    if (origin.part == core->part_) core->leaveLine(origin.client);
     if (appended)
     {
         core->logged(origin, nullptr, messageId, judgement, *appended);
