@@ -191,6 +191,7 @@ TEST_CASE("a slow authorize hook keeps a client's requests in order, and delays 
                 const auto answer = co_await heard(peer);
                 CHECK(answer == expected);
             }
+            door.reset();
         },
         with(hook));
 }
@@ -229,6 +230,7 @@ TEST_CASE("a client that goes while authorize is asked cancels the hook, and not
             CHECK(door->cancelled == 2);
             answer = co_await asked(listener, request("ping", "p"));
             CHECK(answer == "pong p");
+            door.reset();
         },
         with(hook));
 }
