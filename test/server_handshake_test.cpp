@@ -167,6 +167,61 @@ TEST_CASE("a client too many is upgraded and closed with the reason; when one le
                });
 }
 
+TEST_CASE(
+    "connections that are not upgraded yet are bounded: who comes then waits, and is served in its turn")
+{
+    WSServerOptions options;
+    options.handshakeTimeout = 200ms;
+    options.maxHandshakes = 2;
+    withServer(options,
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   const auto began = std::chrono::steady_clock::now();
+                   std::vector<RawPeer> halfOpen;
+                   for (int number = 0; number < 2; ++number)
+                   {
+                       halfOpen.emplace_back(served.io);
+                       co_await halfOpen.back().connect(served.server.port());
+                       co_await halfOpen.back().write("GET / HTTP/1.1\r\n");
+                   }
+                   auto waiting = co_await served.peer();
+                   CHECK(std::chrono::steady_clock::now() - began >= 150ms);
+                   // Who is a client holds no place.
+                   auto another = co_await served.peer();
+                   auto last = co_await served.peer();
+                   const auto pong = co_await last.ask(request("ping", "p"));
+                   CHECK(brief(pong) == "pong p");
+               });
+}
+
+TEST_CASE("who is being turned away counts among those who are no clients, and a shutdown waits for no place")
+{
+    WSServerOptions options;
+    options.maxConnections = 1;
+    options.maxHandshakes = 1;
+    options.closeTimeout = 100ms;
+    withServer(options,
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto client = co_await served.peer();
+                   std::vector<RawPeer> refused;
+                   const auto began = std::chrono::steady_clock::now();
+                   for (int number = 0; number < 3; ++number)
+                   {
+                       refused.emplace_back(served.io);
+                       co_await refused.back().connect(served.server.port());
+                       co_await refused.back().upgrade();
+                       const auto frame = co_await refused.back().frame();
+                       REQUIRE(frame);
+                       CHECK(frame->payload == wire::closePayload(1008, "Max connections reached"));
+                   }
+                   // Each of the first two holds its place until its Close is not waited for any more.
+                   CHECK(std::chrono::steady_clock::now() - began >= 150ms);
+                   RawPeer inBacklog(served.io);
+                   co_await inBacklog.connect(served.server.port());
+               });
+}
+
 TEST_CASE("version-negotiation comes first, with both versions; who selects 1.0.0 or none hears nothing")
 {
     withServer({},

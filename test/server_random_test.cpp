@@ -89,6 +89,7 @@ asio::awaitable<void> visitWhateverHappens(asio::io_context& io, std::uint16_t p
 WSServerOptions inUse(asio::io_context& io)
 {
     auto options = onFreePort();
+    options.maxHandshakes = 3;
     options.authenticate = [&io](std::string, std::optional<Json>) -> asio::awaitable<Authentication>
     {
         co_await pause(io, 200us);

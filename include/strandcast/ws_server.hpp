@@ -88,7 +88,9 @@ struct WSServerOptions
     std::chrono::milliseconds closeTimeout{
         5'000};  ///< from closing a connection to ending it without the peer; 0 or less does not wait for it
 
-    std::size_t maxConnections = 1'000;                              ///< further clients are closed with 1008
+    std::size_t maxConnections = 1'000;  ///< further clients are closed with 1008
+    std::size_t maxHandshakes = 1'000;  ///< connections that are not upgraded yet, or being turned away, 1 at
+                                        ///< least; at it further ones wait in the system's backlog
     std::optional<RateLimitOptions> rateLimit = RateLimitOptions();  ///< per client; nullopt is off
 
     std::size_t maxMessageSize = 4 * 1024 * 1024;           ///< bytes; larger: closed with 1009

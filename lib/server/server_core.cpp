@@ -164,12 +164,13 @@ std::shared_ptr<ServerCore> ServerCore::nextPart()
     return parts_[lastPart_].lock();
 }
 
-void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket)
+void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket, HandshakeSlots::Slot slot)
 {
     if (!core->admitting_) return;  // nobody would end it any more
     try
     {
-        core->run_->sessions.spawn(serve(core, std::make_unique<TcpTransport>(std::move(socket))));
+        core->run_->sessions.spawn(
+            serve(core, std::make_unique<TcpTransport>(std::move(socket)), std::move(slot)));
     }
     catch (const std::exception& failure)
     {
@@ -211,23 +212,27 @@ Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
 
 Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core)
 {
+    co_await HandshakeSlots::waitForOne(core->totals_->handshakes);
+    if (!core->acceptor_) co_return asio::error::operation_aborted;
     const auto part = core->nextPart();
     if (!part) co_return asio::error::operation_aborted;  // the handle has gone
     asio::error_code error;
     auto socket =
         co_await core->acceptor_->async_accept(part->executor_, asio::redirect_error(useStrand, error));
     if (!error)
-        asio::dispatch(part->executor_,
-                       [part, socket = std::move(socket)]() mutable { adopt(part, std::move(socket)); });
+        asio::dispatch(part->executor_, [part, socket = std::move(socket),
+                                         slot = HandshakeSlots::Slot(core->totals_->handshakes)]() mutable
+                       { adopt(part, std::move(socket), std::move(slot)); });
     co_return error;
 }
 
-Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport)
+Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
+                           HandshakeSlots::Slot slot)
 {
     // What one client's strand throws ends this client, and nobody else.
     try
     {
-        co_await converse(core, std::move(transport));
+        co_await converse(core, std::move(transport), std::move(slot));
     }
     catch (const asio::system_error& failure)
     {
@@ -239,14 +244,15 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
     }
 }
 
-Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport)
+Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
+                              HandshakeSlots::Slot slot)
 {
     std::string received;
     try
     {
         const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
         const HandshakeDeadlines::Membership membership(core->handshakes_, *transport, deadline);
-        auto upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_);
+        auto upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_, core->shard_->readBuffer());
         if (!upgraded) co_return;
         received = std::move(upgraded->received);
     }
@@ -260,6 +266,7 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
         co_await rejectOverLimit(core, std::move(transport), std::move(received));
         co_return;
     }
+    slot.release();
     ClientSession session(*core, std::move(transport), ++core->totals_->connections);
     const Registry::Registration registration(core->registry_, session);
     co_await session.run(std::move(received));

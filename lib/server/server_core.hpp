@@ -5,6 +5,7 @@
 #include "coro/pool_lease.hpp"
 #include "coro/task_group.hpp"
 #include "server/handshake_deadlines.hpp"
+#include "server/handshake_slots.hpp"
 #include "server/registry.hpp"
 #include "server/request_handler.hpp"
 #include "server/server_event_sinks.hpp"
@@ -40,12 +41,14 @@ struct ServerTotals
 {
     ServerTotals(ShardExecutor first, const WSServerOptions& options, std::size_t ofParts)
         : parts(ofParts),
-          events(first, options.eventStreamSize)
+          events(first, options.eventStreamSize),
+          handshakes(std::make_shared<HandshakeSlots>(first, *options.clock, options.maxHandshakes))
     {
     }
 
     const std::size_t parts;
     ServerEventSinks events;
+    const std::shared_ptr<HandshakeSlots> handshakes;
     std::atomic<std::uint64_t> connections = 0;  ///< so many there have been
     std::atomic<std::size_t> open = 0;           ///< so many there are
     std::atomic<std::uint64_t> runs = 0;         ///< so often the server was to be started
@@ -151,12 +154,12 @@ private:
     [[nodiscard]] static Strand<> accept(std::shared_ptr<ServerCore> core);
     [[nodiscard]] static Strand<asio::error_code> acceptOne(std::shared_ptr<ServerCore> core);
     [[nodiscard]] std::shared_ptr<ServerCore> nextPart();
-    static void adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket);
+    static void adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket, HandshakeSlots::Slot slot);
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
-                                        std::unique_ptr<Transport> transport);
+                                        std::unique_ptr<Transport> transport, HandshakeSlots::Slot slot);
     [[nodiscard]] static Strand<> converse(std::shared_ptr<ServerCore> core,
-                                           std::unique_ptr<Transport> transport);
+                                           std::unique_ptr<Transport> transport, HandshakeSlots::Slot slot);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
                                                   std::unique_ptr<Transport> transport, std::string received);
     void askAllToGo();

@@ -3,7 +3,7 @@
 #include <asio/error.hpp>
 #include <asio/system_error.hpp>
 
-#include <array>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -17,19 +17,15 @@ namespace
 // it has read why.
 constexpr std::size_t maxDiscardedBytes = 256 * 1024;
 
-/// What could be read at once; empty at the peer's end.
-Strand<std::string> readSome(Transport& transport)
+/// What could be read at once, in the buffer; empty at the peer's end.
+Strand<std::string_view> readSome(Transport& transport, std::span<std::byte> buffer)
 {
-    std::string bytes(4096, '\0');
     for (;;)
     {
-        const auto transfer = transport.tryRead(std::as_writable_bytes(std::span(bytes)));
+        const auto transfer = transport.tryRead(buffer);
         if (transfer.outcome == Transfer::Outcome::failed) throw asio::system_error(transfer.error);
         if (transfer.outcome != Transfer::Outcome::wouldBlock)
-        {
-            bytes.resize(transfer.size);
-            co_return bytes;
-        }
+            co_return std::string_view(reinterpret_cast<const char*>(buffer.data()), transfer.size);
         co_await transport.waitReadable();
     }
 }
@@ -46,14 +42,14 @@ Strand<> writeAll(Transport& transport, std::string text)
     }
 }
 
-Strand<> refuse(Transport& transport, HttpRefusal refusal)
+Strand<> refuse(Transport& transport, HttpRefusal refusal, std::span<std::byte> buffer)
 {
     co_await writeAll(transport, refusalResponse(refusal));
     transport.shutdownWrite();
     std::size_t discarded = 0;
     while (discarded < maxDiscardedBytes)
     {
-        const auto bytes = co_await readSome(transport);
+        const auto bytes = co_await readSome(transport, buffer);
         if (bytes.empty()) co_return;
         discarded += bytes.size();
     }
@@ -72,30 +68,32 @@ std::variant<HttpRequest, HttpRefusal> judge(HttpHead head, const std::string& p
 
 }  // namespace
 
-Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport, const UpgradeOptions& options)
+Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport, const UpgradeOptions& options,
+                                                     std::span<std::byte> buffer)
 {
     HttpHeadParser parser(HttpHeadParser::Kind::request, options.limits);
-    std::string bytes;
+    std::string received;
     while (!parser.isComplete())
     {
-        bytes = co_await readSome(transport);
+        auto bytes = co_await readSome(transport, buffer);
         if (bytes.empty()) co_return std::nullopt;  // the peer went
-        bytes.erase(0, parser.feed(bytes));
+        bytes.remove_prefix(parser.feed(bytes));
         if (const auto& refusal = parser.refusal())
         {
-            co_await refuse(transport, *refusal);
+            co_await refuse(transport, *refusal, buffer);
             co_return std::nullopt;
         }
+        received = bytes;
     }
     auto judged = judge(std::move(parser.head()), options.path);
     if (auto* const refusal = std::get_if<HttpRefusal>(&judged))
     {
-        co_await refuse(transport, std::move(*refusal));
+        co_await refuse(transport, std::move(*refusal), buffer);
         co_return std::nullopt;
     }
     auto& request = std::get<HttpRequest>(judged);
     co_await writeAll(transport, upgradeResponse(request));
-    co_return AcceptedUpgrade{std::move(request), std::move(bytes)};
+    co_return AcceptedUpgrade{std::move(request), std::move(received)};
 }
 
 }  // namespace strandcast

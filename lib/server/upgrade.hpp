@@ -6,7 +6,9 @@
 #include <strandcast/strand.hpp>
 #include <strandcast/transport.hpp>
 
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace strandcast
@@ -26,10 +28,11 @@ struct AcceptedUpgrade
 };
 
 /// Reads an upgrade request and answers it. A request that is refused gets its reason, and nothing is
-/// returned once the peer has had the chance to read it.
+/// returned once the peer has had the chance to read it. `buffer` is the shard's: what is read into it is
+/// used up before the next suspension, so that an upgrade holds no more than the request itself.
 /// @throws asio::system_error where the transport is closed or fails; its owner bounds the time by closing
 /// it.
-[[nodiscard]] Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport,
-                                                                   const UpgradeOptions& options);
+[[nodiscard]] Strand<std::optional<AcceptedUpgrade>>
+acceptUpgrade(Transport& transport, const UpgradeOptions& options, std::span<std::byte> buffer);
 
 }  // namespace strandcast
