@@ -151,6 +151,19 @@ def json_over_several_lines_is_printed_on_one():
         assert json.loads(watcher.lines(1)[0])["data"] == {"x": 1}
 
 
+def several_shards_serve_as_one():
+    with serve("--shards", "3", "--token", "secret") as server:
+        watchers = [sub(server.url, "a", "--token", "secret") for _ in range(4)]
+        published = run("pub", server.url, "a", "-", "--token", "secret", stdin="1\n2\n3\n")
+        assert published.returncode == 0, published
+        for watcher in watchers:
+            with watcher:
+                assert watcher.lines(3) == ["a #1 1\n", "a #2 2\n", "a #3 3\n"]
+                assert watcher.end() == 0
+        assert server.end() == 0
+    assert run("serve", "--port", "0", "--shards", "5000").returncode == 2
+
+
 def lines_of_standard_input_are_published_in_order():
     with serve("--rate-limit", "off") as server, sub(server.url, "a") as watcher:
         published = run("pub", server.url, "a", "-", stdin="".join(f"{n}\n" for n in range(2000)))

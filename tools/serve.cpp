@@ -2,6 +2,7 @@
 #include "line_writer.hpp"
 #include "run_until_signal.hpp"
 
+#include <strandcast/shard_pool.hpp>
 #include <strandcast/ws_router.hpp>
 #include <strandcast/ws_server.hpp>
 
@@ -35,6 +36,8 @@ namespace
 
 using namespace strandcast;
 
+constexpr std::size_t maxShards = 1'024;
+
 struct ServeArguments
 {
     std::uint16_t port = 8080;
@@ -43,6 +46,7 @@ struct ServeArguments
     std::size_t queueSize = 1'000;
     std::string rateLimit = "100/60";
     std::size_t maxConnections = 1'000;
+    std::size_t shards = 1;
     std::size_t maxMessage = 4 * 1024 * 1024;
     std::string heartbeat = "30";
 };
@@ -89,6 +93,14 @@ std::string checkCount(const std::string& text)
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
     if (error == std::errc() && end == text.data() + text.size() && count > 0) return {};
     return "'" + text + "' is no count: a whole number above 0 is expected";
+}
+
+std::string checkShards(const std::string& text)
+{
+    auto wrong = checkCount(text);
+    if (wrong.empty() && (text.size() > 4 || std::stoul(text) > maxShards))
+        wrong = fmt::format("'{}' are too many shards: {} at most", text, maxShards);
+    return wrong;
 }
 
 // As it comes from a variable that was never set: to let everybody in is not what was meant.
@@ -143,9 +155,10 @@ asio::awaitable<void> waitForEnd()
     co_await never.async_wait(asio::redirect_error(asio::use_awaitable, ended));
 }
 
-asio::awaitable<int> serve(asio::io_context& io, ServeArguments arguments)
+/// On the pool, or with none on the command's own thread.
+asio::awaitable<int> serve(asio::io_context& io, const ShardPool* pool, ServeArguments arguments)
 {
-    WSServer server(io, optionsOf(arguments));
+    auto server = pool ? WSServer(*pool, optionsOf(arguments)) : WSServer(io, optionsOf(arguments));
     WSRouter router(server, {.queueSize = arguments.queueSize});
     co_await server.start();
     const bool isV6 = arguments.host.find(':') != std::string::npos;
@@ -186,6 +199,9 @@ void addServe(CLI::App& app, Run& run)
     command->add_option("--max-connections", arguments->maxConnections, "Clients at a time")
         ->check(checkCount)
         ->capture_default_str();
+    command->add_option("--shards", arguments->shards, "Threads that serve the clients")
+        ->check(checkShards)
+        ->capture_default_str();
     command
         ->add_option("--max-message", arguments->maxMessage, "Bytes of the largest message that is accepted")
         ->check(checkCount)
@@ -202,7 +218,12 @@ void addServe(CLI::App& app, Run& run)
         [arguments, &run]
         {
             run = [arguments]
-            { return runUntilSignal([arguments](asio::io_context& io) { return serve(io, *arguments); }); };
+            {
+                std::optional<ShardPool> pool;
+                if (arguments->shards > 1) pool.emplace(arguments->shards);
+                const auto* const onPool = pool ? &*pool : nullptr;
+                return runUntilSignal([&](asio::io_context& io) { return serve(io, onPool, *arguments); });
+            };
         });
 }
 
