@@ -28,7 +28,8 @@ PUBLIC = {
     'broker': 'broker', 'redis_broker': 'broker',
     'ws_server': 'server', 'server_events': 'server', 'ws_client': 'client', 'ws_router': 'router', 'router_events': 'router',
     'agent_events': 'channel', 'task_events': 'channel', 'swarm_events': 'channel',
-    'agent_channel': 'channel', 'task_channel': 'channel', 'swarm_channel': 'channel',
+    'agent_server': 'channel', 'task_server': 'channel', 'swarm_server': 'channel',
+    'channel_server_options': 'channel',
     'strandcast': 'strandcast',
 }
 # What a pure layer includes of other libraries; the others may include any that the project has.

@@ -3,8 +3,10 @@
 // All of the library.
 
 #include <strandcast/agent_events.hpp>
+#include <strandcast/agent_server.hpp>
 #include <strandcast/authenticated.hpp>
 #include <strandcast/broker.hpp>
+#include <strandcast/channel_server_options.hpp>
 #include <strandcast/clock.hpp>
 #include <strandcast/close_reason.hpp>
 #include <strandcast/error.hpp>
@@ -17,7 +19,9 @@
 #include <strandcast/shard_pool.hpp>
 #include <strandcast/strand.hpp>
 #include <strandcast/swarm_events.hpp>
+#include <strandcast/swarm_server.hpp>
 #include <strandcast/task_events.hpp>
+#include <strandcast/task_server.hpp>
 #include <strandcast/topics.hpp>
 #include <strandcast/transport.hpp>
 #include <strandcast/ws_client.hpp>

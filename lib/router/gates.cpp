@@ -28,9 +28,12 @@ void Gates::remove(const PublishGate& gate) noexcept
 void Gates::clear() noexcept
 {
     List removed;
-    const std::lock_guard lock(mutex_);
-    removed.swap(gates_);
-    hasAny_ = false;
+    {
+        const std::lock_guard lock(mutex_);
+        removed.swap(gates_);
+        hasAny_ = false;
+    }
+    for (const auto& gate : removed) gate->routerGone();
 }
 
 Judgement Gates::judge(const RoutedPublish& publish) const

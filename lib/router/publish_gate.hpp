@@ -42,6 +42,9 @@ public:
     /// end the router; one that is removed on another thread may be asked once more meanwhile.
     /// @throws whatever it throws refuses the publish with INTERNAL_ERROR, without its text.
     [[nodiscard]] virtual GateVerdict judge(const RoutedPublish& publish) = 0;
+
+    /// The router has gone; nothing is judged any more. On the thread of its home shard.
+    virtual void routerGone() noexcept {}
 };
 
 }  // namespace strandcast

@@ -17,6 +17,12 @@ struct RouterAccess
     {
         return router.parts_->home();
     }
+
+    /// All of its cores.
+    [[nodiscard]] static const std::shared_ptr<const RouterParts>& parts(const WSRouter& router) noexcept
+    {
+        return router.parts_;
+    }
 };
 
 }  // namespace strandcast
