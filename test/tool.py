@@ -164,6 +164,13 @@ def several_shards_serve_as_one():
     assert run("serve", "--port", "0", "--shards", "5000").returncode == 2
 
 
+def what_is_reported_of_one_agent_reaches_who_watches_all():
+    with serve("--shards", "2") as server, sub(server.url, "agent.status") as watcher:
+        status = '{"agentId":"7","status":"busy","timestamp":1}'
+        assert run("pub", server.url, "agent.7.status", status).returncode == 0
+        assert watcher.lines(1) == [f"agent.status #1 {status}\n"]
+
+
 def lines_of_standard_input_are_published_in_order():
     with serve("--rate-limit", "off") as server, sub(server.url, "a") as watcher:
         published = run("pub", server.url, "a", "-", stdin="".join(f"{n}\n" for n in range(2000)))

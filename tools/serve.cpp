@@ -2,7 +2,10 @@
 #include "line_writer.hpp"
 #include "run_until_signal.hpp"
 
+#include <strandcast/agent_server.hpp>
 #include <strandcast/shard_pool.hpp>
+#include <strandcast/swarm_server.hpp>
+#include <strandcast/task_server.hpp>
 #include <strandcast/ws_router.hpp>
 #include <strandcast/ws_server.hpp>
 
@@ -160,6 +163,10 @@ asio::awaitable<int> serve(asio::io_context& io, const ShardPool* pool, ServeArg
 {
     auto server = pool ? WSServer(*pool, optionsOf(arguments)) : WSServer(io, optionsOf(arguments));
     WSRouter router(server, {.queueSize = arguments.queueSize});
+    // What clients report of one agent, task or swarm, all who watch its channel get as well.
+    const AgentChannelServer agents(router);
+    const TaskChannelServer tasks(router);
+    const SwarmChannelServer swarms(router);
     co_await server.start();
     const bool isV6 = arguments.host.find(':') != std::string::npos;
     LineWriter output(io);
