@@ -16,6 +16,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -301,6 +302,63 @@ TEST_CASE("data that does not fit is delivered and acked, not republished, and t
                    CHECK_FALSE(malformed.tryNext().has_value());
                    CHECK_FALSE(completions.tryNext().has_value());
                });
+}
+
+TEST_CASE("a client speaks only for the agents that the hook named, on each topic that watchers look at")
+{
+    WSServerOptions options{.rateLimit = std::nullopt};
+    options.authenticate = [](std::string, std::optional<Json>) -> asio::awaitable<Authentication>
+    { co_return Authentication{.accepted = true, .agents = {{"a1", "a2"}}}; };
+    withRouter(
+        {},
+        [](Served& served) -> asio::awaitable<void>
+        {
+            AgentChannelServer agents(*served.router);
+            SwarmChannelServer swarms(*served.router);
+            TaskChannelServer tasks(*served.router);
+            auto reporter = co_await served.peer();
+            CHECK(brief(co_await reporter.ask(request("auth", "t", R"("token":"x")"))) == "ack t");
+            const auto vote = [](std::string_view agent)
+            {
+                return fmt::format(
+                    R"({{"swarmId":"s","proposalId":"p","type":"voting","votes":[{{"agentId":"{}","vote":"yes"}}],"timestamp":1}})",
+                    agent);
+            };
+            const auto choice = [](std::string_view agent)
+            {
+                return fmt::format(
+                    R"({{"swarmId":"s","decisionId":"d","votes":[{{"agentId":"{}","option":"x"}}],"timestamp":1}})",
+                    agent);
+            };
+            const auto status = [](std::string_view agent)
+            { return fmt::format(R"({{"agentId":"{}","status":"busy","timestamp":1}})", agent); };
+            const auto member = [](std::string_view agent)
+            { return fmt::format(R"({{"swarmId":"s","agentId":"{}","timestamp":1}})", agent); };
+            const std::vector<std::tuple<std::string, std::string, std::string>> reports{
+                {"agent.{}.status", status("a2"), status("b")},
+                {"agent.status", status("a1"), status("b")},
+                {"agent.{}.logs", "7", "7"},  // malformed, yet of that agent
+                {"swarm.s.consensus", vote("a1"), vote("b")},
+                {"swarm.consensus", vote("a1"), vote("b")},
+                {"swarm.s.decision", choice("a1"), choice("b")},
+                {"swarm.s.agent-joined", member("a1"), member("b")},
+                {"swarm.s.agent-left", member("a1"), member("b")},
+            };
+            for (const auto& [topic, own, stranger] : reports)
+            {
+                CAPTURE(topic);
+                CHECK(brief(co_await reporter.ask(
+                          report("r", fmt::format(fmt::runtime(topic), "a2"), own))) == "ack r");
+                const auto refused =
+                    co_await reporter.ask(report("r", fmt::format(fmt::runtime(topic), "b"), stranger));
+                CHECK(brief(refused) == "error r AUTHORIZATION_FAILED");
+                CHECK(refused.at("error").at("message") == "Not allowed to speak for agent 'b'");
+            }
+            // Who is told of does not speak.
+            CHECK(brief(co_await reporter.ask(report(
+                      "r", "task.t.assigned", R"({"taskId":"t","agentId":"b","timestamp":1})"))) == "ack r");
+        },
+        options);
 }
 
 TEST_CASE("a channel server refuses what it cannot publish, and says why")

@@ -4,6 +4,7 @@
 #include "channel/listeners.hpp"
 #include "channel/payload.hpp"
 #include "channel/payload_kind.hpp"
+#include "channel/speakers.hpp"
 #include "router/publish_gate.hpp"
 #include "router/router_access.hpp"
 
@@ -144,9 +145,15 @@ private:
         if (topic.channel != PayloadKind<One>::channel || topic.kind != PayloadKind<One>::kind) return false;
         auto read = publish.data ? readPayload<One>(*publish.data)
                                  : std::variant<One, PayloadError>(PayloadError{"data: missing"});
+        // Whose topic it is speaks, whatever the data says.
+        if (topic.channel == "agent" && !topic.id.empty())
+            verdict.refusal = judgeSpeakers({topic.id}, publish);
+        if (verdict.refusal) return true;
         if (auto* const event = std::get_if<One>(&read))
         {
-            if (entityOf(*event) == topic.id)
+            if (topic.id.empty())
+                verdict.refusal = judgeEvent(*event, publish);
+            else if (entityOf(*event) == topic.id)
                 accept(std::move(*event), publish, verdict);
             else
                 noteMalformed(publish,
@@ -161,12 +168,29 @@ private:
         return true;
     }
 
+    // What a client puts on the channel's own topic is bound by the same rules: those who watch cannot tell.
+    template <typename One>
+    [[nodiscard]] std::optional<GateRefusal> judgeEvent(const One& event, const RoutedPublish& publish)
+    {
+        if (auto refusal = judgeSpeakers(speakersOf(event), publish)) return refusal;
+        return inspect(publish, Any(event));
+    }
+
+    [[nodiscard]] static std::optional<GateRefusal>
+    judgeSpeakers(const std::vector<std::string_view>& speakers, const RoutedPublish& publish)
+    {
+        const auto stranger = firstNotSpokenFor(speakers, publish.login.get());
+        if (!stranger) return std::nullopt;
+        return GateRefusal{ErrorCode::authorizationFailed,
+                           fmt::format("Not allowed to speak for agent '{}'", *stranger)};
+    }
+
     template <typename One>
     void accept(One event, const RoutedPublish& publish, GateVerdict& verdict)
     {
-        Any any(std::move(event));
-        verdict.refusal = inspect(publish, any);
+        verdict.refusal = judgeEvent(event, publish);
         if (verdict.refusal) return;
+        Any any(std::move(event));
         verdict.furtherTopics = {channelTopic<One>()};
         verdict.logged = [core = this->shared_from_this(), any = std::move(any)](const Appended&)
         {

@@ -7,11 +7,11 @@
 namespace strandcast
 {
 
-/// The topic of one entity of a channel: `<channel>.<id>.<kind>`.
+/// The topic of one entity of a channel, `<channel>.<id>.<kind>`, or the channel's own, `<channel>.<kind>`.
 struct ChannelTopic
 {
     std::string_view channel;
-    std::string_view id;
+    std::string_view id;  ///< empty on the channel's own topic
     std::string_view kind;
 
     /// None where it is another topic. The parts are pieces of `topic`.
@@ -20,7 +20,8 @@ struct ChannelTopic
         if (topic.find('/') != std::string_view::npos) return std::nullopt;
         const auto first = topic.find('.');
         const auto last = topic.rfind('.');
-        if (first == std::string_view::npos || first == last) return std::nullopt;
+        if (first == std::string_view::npos) return std::nullopt;
+        if (first == last) return ChannelTopic{topic.substr(0, first), {}, topic.substr(last + 1)};
         const ChannelTopic parts{topic.substr(0, first), topic.substr(first + 1, last - first - 1),
                                  topic.substr(last + 1)};
         if (parts.id.find('.') != std::string_view::npos) return std::nullopt;
