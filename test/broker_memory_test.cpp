@@ -416,7 +416,7 @@ TEST_CASE("the last events of topics are those that a look at the whole log find
     FakeClock clock;
     MemoryBroker broker({.maxEntries = 60, .clock = &clock});
     std::mt19937 random(5);
-    const auto topicOf = [](std::uint32_t number) { return "t." + std::to_string(number); };
+    const auto topicOf = [](std::uint_fast32_t number) { return "t." + std::to_string(number); };
     for (int round = 0; round < 3'000; ++round)
     {
         append(broker, topicOf(random() % 30), std::to_string(round));
