@@ -182,6 +182,7 @@ void PeerConnection::handle(const ProtocolEvent& event)
 
 void PeerConnection::peerClosed(CloseReason reason)
 {
+    closedByPeer_ = !reason_;
     if (!reason_) reason_ = std::make_unique<CloseReason>(std::move(reason));
     dropEvents();  // who sent a Close takes no more (RFC 6455, section 5.5.1)
     takeOutput();

@@ -117,6 +117,8 @@ public:
     void setMaxMessageSize(std::size_t bytes) noexcept { protocol_.setMaxMessageSize(bytes); }
 
     [[nodiscard]] bool isClosing() const noexcept { return state_ != State::open; }
+    /// Whether the peer said Close before this side meant to.
+    [[nodiscard]] bool wasClosedByPeer() const noexcept { return closedByPeer_; }
     [[nodiscard]] const Outbox& outbox() const noexcept { return outbox_; }
     [[nodiscard]] std::string peerAddress() const { return transport_->peerAddress(); }
 
@@ -203,6 +205,7 @@ private:
     bool writing_ = false;
     bool pinged_ = false;
     bool sentEnd_ = false;
+    bool closedByPeer_ = false;
 };
 
 }  // namespace strandcast

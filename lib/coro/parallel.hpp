@@ -47,16 +47,16 @@ asio::awaitable<void, Executor> runInParallel(Until until, asio::awaitable<void,
 template <typename Executor, typename... Strands>
 asio::awaitable<void, Executor> race(asio::awaitable<void, Executor> first, Strands... others)
 {
-    return runInParallel<asio::experimental::wait_for_one, Executor>({}, std::move(first),
-                                                                     std::move(others)...);
+    return runInParallel<asio::experimental::wait_for_one, Executor>(asio::experimental::wait_for_one(),
+                                                                     std::move(first), std::move(others)...);
 }
 
 /// Runs the strands until all have ended; the first failure cancels the others and is rethrown as it was.
 template <typename Executor, typename... Strands>
 asio::awaitable<void, Executor> join(asio::awaitable<void, Executor> first, Strands... others)
 {
-    return runInParallel<asio::experimental::wait_for_one_error, Executor>({}, std::move(first),
-                                                                           std::move(others)...);
+    return runInParallel<asio::experimental::wait_for_one_error, Executor>(
+        asio::experimental::wait_for_one_error(), std::move(first), std::move(others)...);
 }
 
 }  // namespace strandcast
