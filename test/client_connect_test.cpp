@@ -339,9 +339,7 @@ TEST_CASE("disconnect() during connect() ends it with an error, at whichever mom
                 const auto outcome = co_await connect.ended();
                 if (done) CHECK(outcome.went());
                 // Where the connection was there already, connect() may have it and the next moment not.
-                if (!outcome.went())
-                    CHECK((outcome.errc == Errc::cancelled || outcome.errc == Errc::disconnected ||
-                           outcome.errc == Errc::connectFailed));
+                if (!outcome.went()) CHECK(outcome.errc == Errc::cancelled);
                 co_await client.connect();
                 co_await client.publish("a", {{"x", 1}});
                 co_await client.disconnect();

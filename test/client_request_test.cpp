@@ -195,7 +195,7 @@ TEST_CASE("an answer that comes after the timeout disturbs nobody")
         });
 }
 
-TEST_CASE("the server's Close ends a request with disconnected, its code and its text")
+TEST_CASE("without reconnecting, the server's Close ends a request with its code and its text")
 {
     eachAnsweredWith(
         [](ServerEnd& client, std::string) -> asio::awaitable<void>
@@ -208,10 +208,11 @@ TEST_CASE("the server's Close ends a request with disconnected, its code and its
             CHECK(outcome.errc == Errc::disconnected);
             CHECK_MESSAGE(outcome.says("4001, Maintenance"), outcome.text);
             co_await worksAfterReconnect(client);
-        });
+        },
+        {.url = {}, .reconnect = false});
 }
 
-TEST_CASE("a lost connection ends a request with disconnected")
+TEST_CASE("without reconnecting, a lost connection ends a request with disconnected")
 {
     for (const bool reset : {true, false})
         eachAnsweredWith(
@@ -226,7 +227,8 @@ TEST_CASE("a lost connection ends a request with disconnected")
                 CHECK(outcome.errc == Errc::disconnected);
                 CHECK_MESSAGE(outcome.says("1006"), outcome.text);
                 co_await worksAfterReconnect(client);
-            });
+            },
+            {.url = {}, .reconnect = false});
 }
 
 TEST_CASE("disconnect() ends the requests that wait")
@@ -406,7 +408,7 @@ TEST_CASE("a ping is answered by its pong, and the lifecycle tells the latency")
                     CHECK(end->reason.code == CloseCode::normal);
             }
             // Connected, Authenticated, Pong, Disconnected.
-            CHECK(kinds == std::vector<std::size_t>{0, 2, 3, 1});
+            CHECK(kinds == std::vector<std::size_t>{0, 2, 4, 1});
             server.stop();
         });
 }

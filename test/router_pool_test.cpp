@@ -320,7 +320,8 @@ TEST_CASE("a server and a router on a pool may go under load, in any order, at a
                 pool.executor(static_cast<std::size_t>(index) % 2),
                 [](ShardExecutor executor, std::uint16_t port) -> asio::awaitable<void>
                 {
-                    WSClient client(executor, {.url = fmt::format("ws://127.0.0.1:{}", port)});
+                    WSClient client(executor,
+                                    {.url = fmt::format("ws://127.0.0.1:{}", port), .reconnect = false});
                     try
                     {
                         co_await client.connect();

@@ -181,7 +181,7 @@ asio::awaitable<void> publishLines(LineReader& lines, Pipeline& pipeline)
 
 asio::awaitable<int> pub(asio::io_context& io, PubArguments arguments)
 {
-    WSClient client(io, {.url = arguments.url, .token = arguments.token});
+    WSClient client(io, {.url = arguments.url, .token = arguments.token, .reconnect = false});
     co_await client.connect();
     Pipeline pipeline(io, client, arguments);
     std::optional<LineReader> lines;

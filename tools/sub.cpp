@@ -41,6 +41,7 @@ WSClientOptions optionsOf(const SubArguments& arguments)
     WSClientOptions options;
     options.url = arguments.url;
     options.token = arguments.token;
+    options.reconnect = false;
     // A reader such as a pager pauses, and would rather wait than miss something.
     options.queueSize = 100'000;
     options.queueBytes = 64 * 1024 * 1024;

@@ -39,8 +39,16 @@ struct WSClientOptions
     std::chrono::milliseconds pingInterval{30'000};  ///< a server silent for two of these is lost; 0 is never
     std::chrono::milliseconds closeTimeout{5'000};   ///< for the server's Close at disconnect()
 
-    std::size_t queueSize = 1'000;                  ///< events that an EventStream keeps for its reader
-    std::size_t queueBytes = 4 * 1024 * 1024;       ///< and bytes of them; one event always fits
+    bool reconnect = true;  ///< a connection that was lost is replaced; connect() itself fails at once
+    std::chrono::milliseconds reconnectInterval{
+        5'000};  ///< the most that is waited before the first attempt; who held so long begins anew
+    double reconnectFactor = 2;                              ///< by which that grows with each attempt
+    std::chrono::milliseconds reconnectMaxInterval{60'000};  ///< and never beyond
+    std::optional<std::uint32_t> reconnectMaxAttempts = {};  ///< one after the other; without end if not set
+
+    std::size_t queueSize = 1'000;  ///< events that an EventStream keeps for its reader; requests that wait
+                                    ///< for a connection
+    std::size_t queueBytes = 4 * 1024 * 1024;       ///< of the events of a stream; one event always fits
     std::size_t maxMessageSize = 16 * 1024 * 1024;  ///< bytes; a server that sends more is closed with 1009
 
     bool keepText = false;  ///< each event brings the text it came as: EventMessage::wireText
@@ -54,6 +62,13 @@ enum class Broadcast : bool
 {
     no,
     yes,
+};
+
+/// What becomes of a request whose answer has not come when the connection is lost.
+enum class OnDisconnect : std::uint8_t
+{
+    resend,  ///< it is sent again on the next connection; what the server had already may so happen twice
+    fail,    ///< Errc::disconnected: it may have happened or not
 };
 
 /// What became of an acked publish. A server of version 1.0.0 tells no more than that it took it.
@@ -96,6 +111,12 @@ struct Disconnected
 {
     CloseReason reason;
 };
+/// The connection is lost, and another attempt follows.
+struct Reconnecting
+{
+    std::uint32_t attempt;            ///< counted from 1, since a connection that held
+    std::chrono::milliseconds delay;  ///< from now
+};
 /// The server answered a ping.
 struct Pong
 {
@@ -107,7 +128,7 @@ struct ClientError
     Errc code;
     std::string text;
 };
-using Lifecycle = std::variant<Connected, Disconnected, Authenticated, Pong, ClientError>;
+using Lifecycle = std::variant<Connected, Disconnected, Authenticated, Reconnecting, Pong, ClientError>;
 
 /// A client of a server that speaks protocol.md, on one io_context, which one thread runs.
 ///
@@ -154,10 +175,12 @@ public:
     /// Publishes, and waits until the server has it in its log.
     /// @throws as subscribe(). After Errc::timedOut or Errc::disconnected it may have been logged or not.
     [[nodiscard]] asio::awaitable<Receipt> publish(std::string topic, Json data,
-                                                   Broadcast broadcast = Broadcast::no);
+                                                   Broadcast broadcast = Broadcast::no,
+                                                   OnDisconnect onDisconnect = OnDisconnect::resend);
     /// The same for an event without data.
     [[nodiscard]] asio::awaitable<Receipt> publish(std::string topic, std::nullopt_t none = std::nullopt,
-                                                   Broadcast broadcast = Broadcast::no);
+                                                   Broadcast broadcast = Broadcast::no,
+                                                   OnDisconnect onDisconnect = OnDisconnect::resend);
 
     /// Sends a message as it is, with id and timestamp filled in where they are empty; waits for no answer.
     /// @throws Error with Errc::disconnected.
@@ -166,7 +189,8 @@ public:
     /// Sends a message, and waits for the ack of its id; for a ping, for the pong.
     /// @throws Error with Errc::timedOut after `timeout`, or the option's, Errc::disconnected; RemoteError.
     [[nodiscard]] asio::awaitable<Message> sendAndWait(Message message,
-                                                       std::optional<std::chrono::milliseconds> timeout = {});
+                                                       std::optional<std::chrono::milliseconds> timeout = {},
+                                                       OnDisconnect onDisconnect = OnDisconnect::resend);
 
     /// All events that come, or those on topics that match, as a stream: bounded by `queueSize` and
     /// `queueBytes`, with a Gap in the place of what was dropped. It subscribes to nothing.

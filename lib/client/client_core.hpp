@@ -1,9 +1,12 @@
 #pragma once
 
+#include "client/backoff.hpp"
+#include "client/client_life.hpp"
 #include "client/event_sinks.hpp"
 #include "client/open_websocket.hpp"
 #include "client/pending_replies.hpp"
 #include "client/send_line.hpp"
+#include "client/subscriptions.hpp"
 #include "client/url.hpp"
 #include "connection/peer_connection.hpp"
 #include "connection/shard.hpp"
@@ -16,10 +19,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +34,7 @@ namespace strandcast
 
 /// What a WSClient is a handle on. Its strands own it; so it outlives the handle until they have unwound.
 /// Used on its shard's thread alone, but for executor(), sinks(), isConnected() and abandon().
-class ClientCore final : private ConnectionHandler
+class ClientCore final : public std::enable_shared_from_this<ClientCore>, private ConnectionHandler
 {
 public:
     ClientCore(ShardExecutor executor, WSClientOptions options);
@@ -46,10 +51,12 @@ public:
     [[nodiscard]] static Strand<EventStream<Delivery>> subscribe(std::shared_ptr<ClientCore> core,
                                                                  Topics topics);
     [[nodiscard]] static Strand<> unsubscribe(std::shared_ptr<ClientCore> core, Topics topics);
-    [[nodiscard]] static Strand<Receipt> publish(std::shared_ptr<ClientCore> core, PublishMessage message);
+    [[nodiscard]] static Strand<Receipt> publish(std::shared_ptr<ClientCore> core, PublishMessage message,
+                                                 OnDisconnect onDisconnect);
     [[nodiscard]] static Strand<> send(std::shared_ptr<ClientCore> core, Message message);
     [[nodiscard]] static Strand<Message> sendAndWait(std::shared_ptr<ClientCore> core, Message message,
-                                                     std::optional<std::chrono::milliseconds> timeout);
+                                                     std::optional<std::chrono::milliseconds> timeout,
+                                                     OnDisconnect onDisconnect);
 
     /// The handle has gone, on whichever thread: what waits ends with Errc::cancelled, and what runs is
     /// cancelled.
@@ -58,21 +65,72 @@ public:
 private:
     enum class State : std::uint8_t
     {
-        idle,
-        connecting,  // up to the server's yes to the token
-        connected,
+        idle,           // no connection, nor an attempt to make one
+        connecting,     // up to the server's yes to the token
+        resubscribing,  // up to the server's yes to what it is asked for again
+        ready,
     };
 
-    [[nodiscard]] static Strand<> open(std::shared_ptr<ClientCore> core);
+    /// Something that is asked of the server, in the frame of who asks.
+    struct Request
+    {
+        Message message;
+        Clock::time_point deadline = Clock::time_point::max();
+        OnDisconnect onDisconnect = OnDisconnect::resend;
+        SendLine::Ticket ticket = 0;
+        std::string what = {};                  // for people
+        std::function<void()> beforeSend = {};  // each time
+        bool wasSent = false;
+    };
+
+    // client_life.cpp: from connect() to the end.
+    [[nodiscard]] static Strand<std::shared_ptr<ClientLife>> begin(std::shared_ptr<ClientCore> core);
+    [[nodiscard]] static Strand<> live(std::shared_ptr<ClientCore> core, std::shared_ptr<ClientLife> life);
+    [[nodiscard]] static Strand<> keepConnected(std::shared_ptr<ClientCore> core,
+                                                std::shared_ptr<ClientLife> life);
+    [[nodiscard]] static Strand<> pause(std::shared_ptr<ClientCore> core, std::shared_ptr<ClientLife> life,
+                                        std::chrono::milliseconds delay);
+    [[nodiscard]] static Strand<> awaitEnd(std::shared_ptr<ClientCore> core,
+                                           std::shared_ptr<ClientLife> life);
+    [[nodiscard]] static Strand<> insistOnEnd(std::shared_ptr<ClientCore> core,
+                                              std::shared_ptr<ClientLife> life);
+    void callOff(ClientLife& life);
+    void bury(ClientLife& life);
+    [[nodiscard]] bool mayTryAgain() const;
+    void reportFailedAttempt();
+    void reportFinalEnd();
+    [[nodiscard]] std::exception_ptr whyEnded(const ClientLife& life) const;
+
+    // client_connection.cpp: one connection, from the attempt to its end.
+    [[nodiscard]] static Strand<> attempt(std::shared_ptr<ClientCore> core);
+    [[nodiscard]] static Strand<> open(std::shared_ptr<ClientCore> core,
+                                       std::shared_ptr<std::optional<OpenedWebSocket>> opened);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ClientCore> core, OpenedWebSocket opened);
+    [[nodiscard]] static Strand<> failAtDeadline(std::shared_ptr<ClientCore> core);
+    [[nodiscard]] static Strand<> endAtDeadline(std::shared_ptr<ClientCore> core);
+    [[nodiscard]] static Strand<> attend(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> pingRegularly(std::shared_ptr<ClientCore> core);
-    [[nodiscard]] static Strand<> endEverything(std::shared_ptr<ClientCore> core);
-    [[nodiscard]] static Strand<> awaitConnected(std::shared_ptr<ClientCore> core);
-    [[nodiscard]] static Strand<> subscribeAgain(std::shared_ptr<ClientCore> core);
-    [[nodiscard]] static Strand<> waitForRoom(std::shared_ptr<ClientCore> core, Clock::time_point deadline,
-                                              std::string_view what);
-    [[nodiscard]] static Strand<Message> exchange(std::shared_ptr<ClientCore> core, Message message,
-                                                  Clock::time_point deadline);
+    void authenticate();
+    void becomeAuthenticated();
+    void becomeReady();
+    void failAuthentication(std::exception_ptr failure, bool isTokenRefused);
+    void ended(const CloseReason& reason);
+    [[nodiscard]] std::exception_ptr noConnectionInTime() const;
+
+    // client_subscriptions.cpp
+    [[nodiscard]] static Strand<> restoreSubscriptions(std::shared_ptr<ClientCore> core);
+    [[nodiscard]] static Strand<std::set<std::string>> subscribeAgain(std::shared_ptr<ClientCore> core);
+    [[nodiscard]] static Strand<> tellUnwanted(std::shared_ptr<ClientCore> core);
+    void release(const std::vector<std::string>& topics);
+
+    // client_requests.cpp
+    [[nodiscard]] static Strand<> awaitTurn(std::shared_ptr<ClientCore> core, Request& request);
+    [[nodiscard]] static Strand<Message> exchange(std::shared_ptr<ClientCore> core, Request& request);
+    [[nodiscard]] static Strand<std::optional<Message>> ask(std::shared_ptr<ClientCore> core,
+                                                            Request& request);
+    [[nodiscard]] Request requestFor(Message message, std::optional<std::chrono::milliseconds> timeout = {},
+                                     OnDisconnect onDisconnect = OnDisconnect::resend);
+    [[nodiscard]] Error lateError(const Request& request) const;
 
     void onText(std::string_view text) override;
     void onSent() override;
@@ -84,19 +142,14 @@ private:
     template <typename Other>
     void handle(Other message);
 
-    void authenticate();
-    void becomeConnected();
-    void failToConnect(std::exception_ptr failure);
-    void ended(const CloseReason& reason);
     void report(Errc code, std::string text);
     void complete(Message& message) const;
-    void sendNow(const Message& message);
-    void release(const std::vector<std::string>& topics);
-    [[nodiscard]] std::vector<std::string> takeBack(const std::vector<std::string>& topics);
+    std::size_t sendNow(const Message& message);
+    [[nodiscard]] bool isReady() const;
     [[nodiscard]] bool hasRoom() const;
-    [[nodiscard]] Clock::time_point deadlineAfter(std::chrono::milliseconds timeout) const;
-    void requireIdle() const;
-    void requireConnected() const;
+    [[nodiscard]] Clock& clock() const noexcept { return shard_->clock(); }
+    void requireOwner() const;
+    void requireLife(const std::shared_ptr<ClientLife>& life) const;
     [[nodiscard]] Error endedError() const;
 
     const ShardExecutor executor_;
@@ -104,25 +157,26 @@ private:
     const Url url_;
     const ConnectionOptions connectionOptions_;
     std::shared_ptr<Shard> shard_;
-    TaskGroup housekeeping_;  // the sweep and the pings, from connect() to the end of the connection
-    TaskGroup sessions_;      // the connection, and the attempt to make one
-    Signal changed_;          // of the state
+    TaskGroup lives_;         // the strand of a life, one at a time
+    TaskGroup attempts_;      // of a life: a connection, from the attempt to make it
+    TaskGroup attendants_;    // of a connection: what runs beside its reader
+    TaskGroup housekeeping_;  // of a life: the sweep
+    Signal changed_;          // of all that is waited for below
     SendLine line_;
     EventSinks sinks_;
     PendingReplies pending_;
-    std::map<std::string, std::size_t> subscriptions_;  // by how many subscribe() calls each is wanted
-    PeerConnection* connection_ = nullptr;              // lives in the frame of serve()
-    std::string authId_;                                // of the `auth` that waits for its answer
-    std::exception_ptr connectFailure_;
+    Subscriptions subscriptions_;
+    std::set<std::string> unwanted_;    // what the server is still to be told that nobody wants
+    std::shared_ptr<ClientLife> life_;  // none where nothing was begun, or all has ended
+    std::uint64_t lastConnect_ = 0;     // connect() calls are counted,
+    std::uint64_t calledOff_ = 0;       // and disconnect() ends those up to here, and none that comes later
+    ConnectionAttempt attempt_;         // the one under way, or the last
+    PeerConnection* connection_ = nullptr;  // lives in the frame of serve()
+    std::string authId_;                    // of the `auth` that waits for its answer
     CloseReason lastReason_;
     std::string scratch_;
     State state_ = State::idle;
-    bool negotiated_ = false;
-    bool announced_ = false;   // streams have been told of this connection, and will be of its end
-    bool connecting_ = false;  // from connect() to its very end
-    bool abandoned_ = false;   // the handle has gone
-    bool wasLost_ = false;     // streams have been told of a gap that a reconnect closes
-    int leaving_ = 0;          // disconnect() is under way, so many times: what ends now ends on purpose
+    std::atomic<bool> gone_ = false;  // the handle has
     std::atomic<bool> connected_ = false;
 };
 

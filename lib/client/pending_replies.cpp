@@ -22,31 +22,32 @@ PendingReplies::Place::~Place()
     replies_.places_.erase(id_);
 }
 
-Strand<Message> PendingReplies::Place::answer(Clock& clock, Clock::time_point deadline, std::string what)
+Strand<std::optional<Message>> PendingReplies::Place::answer(Clock& clock, Clock::time_point deadline,
+                                                             std::string what)
 {
-    while (!answer_ && !failure_)
+    while (isOpen())
     {
         if (clock.now() >= deadline) throw Error(Errc::timedOut, "no answer in time to " + what);
         co_await ended_.waitUntil(clock, deadline);
     }
     if (failure_) std::rethrow_exception(failure_);
-    co_return std::move(*answer_);
+    co_return std::move(answer_);
 }
 
 bool PendingReplies::resolve(std::string_view id, Message answer)
 {
     const auto found = places_.find(id);
     if (found == places_.end()) return false;
-    found->second->answer_ = std::move(answer);
+    if (found->second->isOpen()) found->second->answer_ = std::move(answer);
     found->second->ended_.notify();
     return true;
 }
 
-bool PendingReplies::reject(std::string_view id, std::exception_ptr failure)
+bool PendingReplies::reject(std::string_view id, const std::exception_ptr& failure)
 {
     const auto found = places_.find(id);
     if (found == places_.end()) return false;
-    found->second->failure_ = std::move(failure);
+    if (found->second->isOpen()) found->second->failure_ = failure;
     found->second->ended_.notify();
     return true;
 }
@@ -55,7 +56,26 @@ void PendingReplies::rejectAll(const std::exception_ptr& failure)
 {
     for (const auto& [id, place] : places_)
     {
-        if (!place->answer_ && !place->failure_) place->failure_ = failure;
+        if (place->isOpen()) place->failure_ = failure;
+        place->ended_.notify();
+    }
+}
+
+void PendingReplies::rejectLargest(const std::exception_ptr& failure)
+{
+    Place* largest = nullptr;
+    for (const auto& [id, place] : places_)
+        if (place->isOpen() && (!largest || place->bytes_ > largest->bytes_)) largest = place;
+    if (!largest) return;
+    largest->failure_ = failure;
+    largest->ended_.notify();
+}
+
+void PendingReplies::loseAll()
+{
+    for (const auto& [id, place] : places_)
+    {
+        if (place->isOpen()) place->isLost_ = true;
         place->ended_.notify();
     }
 }

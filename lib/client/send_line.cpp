@@ -3,10 +3,10 @@
 namespace strandcast
 {
 
-SendLine::Place::Place(SendLine& line, ShardExecutor executor)
+SendLine::Place::Place(SendLine& line, ShardExecutor executor, Ticket ticket)
     : line_(line),
       woken_(executor),
-      self_(line.places_.insert(line.places_.end(), this))
+      self_(line.places_.emplace(ticket, this).first)
 {
 }
 
@@ -23,12 +23,12 @@ Strand<> SendLine::Place::wait(Clock& clock, Clock::time_point deadline)
 
 void SendLine::wakeFirst() noexcept
 {
-    if (!places_.empty()) places_.front()->woken_.notify();
+    if (!places_.empty()) places_.begin()->second->woken_.notify();
 }
 
 void SendLine::wakeAll() noexcept
 {
-    for (auto* place : places_) place->woken_.notify();
+    for (const auto& [ticket, place] : places_) place->woken_.notify();
 }
 
 }  // namespace strandcast

@@ -51,17 +51,19 @@ asio::awaitable<void> WSClient::unsubscribe(Topics topics)
     return hop(core_->executor(), ClientCore::unsubscribe(core_, std::move(topics)));
 }
 
-asio::awaitable<Receipt> WSClient::publish(std::string topic, Json data, Broadcast broadcast)
+asio::awaitable<Receipt> WSClient::publish(std::string topic, Json data, Broadcast broadcast,
+                                           OnDisconnect onDisconnect)
 {
     PublishMessage message{
         .topic = std::move(topic), .data = std::move(data), .broadcast = broadcast == Broadcast::yes};
-    return hop(core_->executor(), ClientCore::publish(core_, std::move(message)));
+    return hop(core_->executor(), ClientCore::publish(core_, std::move(message), onDisconnect));
 }
 
-asio::awaitable<Receipt> WSClient::publish(std::string topic, std::nullopt_t, Broadcast broadcast)
+asio::awaitable<Receipt> WSClient::publish(std::string topic, std::nullopt_t, Broadcast broadcast,
+                                           OnDisconnect onDisconnect)
 {
     PublishMessage message{.topic = std::move(topic), .broadcast = broadcast == Broadcast::yes};
-    return hop(core_->executor(), ClientCore::publish(core_, std::move(message)));
+    return hop(core_->executor(), ClientCore::publish(core_, std::move(message), onDisconnect));
 }
 
 asio::awaitable<void> WSClient::send(Message message)
@@ -70,9 +72,10 @@ asio::awaitable<void> WSClient::send(Message message)
 }
 
 asio::awaitable<Message> WSClient::sendAndWait(Message message,
-                                               std::optional<std::chrono::milliseconds> timeout)
+                                               std::optional<std::chrono::milliseconds> timeout,
+                                               OnDisconnect onDisconnect)
 {
-    return hop(core_->executor(), ClientCore::sendAndWait(core_, std::move(message), timeout));
+    return hop(core_->executor(), ClientCore::sendAndWait(core_, std::move(message), timeout, onDisconnect));
 }
 
 EventStream<Delivery> WSClient::events()
