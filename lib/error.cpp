@@ -83,11 +83,14 @@ std::optional<ErrorCode> errorCodeFrom(std::string_view text) noexcept
     return std::nullopt;
 }
 
-RemoteError::RemoteError(std::string code, std::string message, std::string details)
+RemoteError::RemoteError(std::string code, std::string message, std::string details,
+                         std::optional<bool> retriable, std::optional<std::chrono::milliseconds> retryAfter)
     : Error(Errc::refused, code + ": " + message),
       remoteCode_(std::move(code)),
       message_(std::move(message)),
-      details_(std::move(details))
+      details_(std::move(details)),
+      retriable_(retriable),
+      retryAfter_(retryAfter)
 {
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -77,18 +78,25 @@ class RemoteError : public Error
 public:
     /// `code` and `message` as they came; `details` is the JSON text of the field, empty where there was
     /// none.
-    RemoteError(std::string code, std::string message, std::string details = {});
+    RemoteError(std::string code, std::string message, std::string details = {},
+                std::optional<bool> retriable = {}, std::optional<std::chrono::milliseconds> retryAfter = {});
 
     /// The code as it came; a server of another make may send one that ErrorCode does not know.
     [[nodiscard]] const std::string& remoteCode() const noexcept { return remoteCode_; }
     [[nodiscard]] const std::string& message() const noexcept { return message_; }
     /// JSON text, or empty.
     [[nodiscard]] const std::string& details() const noexcept { return details_; }
+    /// Whether the same request may succeed later, and not before when; nullopt where the server does not
+    /// say, as under version 1.0.0.
+    [[nodiscard]] std::optional<bool> retriable() const noexcept { return retriable_; }
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retryAfter() const noexcept { return retryAfter_; }
 
 private:
     std::string remoteCode_;
     std::string message_;
     std::string details_;
+    std::optional<bool> retriable_;
+    std::optional<std::chrono::milliseconds> retryAfter_;
 };
 
 }  // namespace strandcast

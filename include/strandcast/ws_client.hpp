@@ -71,10 +71,19 @@ enum class OnDisconnect : std::uint8_t
     fail,    ///< Errc::disconnected: it may have happened or not
 };
 
-/// What became of an acked publish. A server of version 1.0.0 tells no more than that it took it.
+/// What became of an acked publish.
 struct Receipt
 {
+    /// The event's number in its topic; a server of version 1.0.0 does not tell.
     std::optional<std::uint64_t> sequenceNumber;
+};
+
+struct SubscribeOptions
+{
+    /// So many of the newest events of each topic first, those that the router retains among them: at least
+    /// 1. They come to this stream alone, before what is new, with nothing missing and nothing twice between
+    /// them. A server that speaks version 1.0.0 alone gives none.
+    std::optional<std::uint64_t> last = {};
 };
 
 /// Events that match will not come: in their place in the stream.
@@ -166,7 +175,8 @@ public:
     /// Subscribes to topics and patterns, and gives the events that match them as a stream. The topics stay
     /// subscribed when the stream goes: see unsubscribe().
     /// @throws Error with Errc::disconnected, Errc::timedOut, Errc::invalidArgument; RemoteError.
-    [[nodiscard]] asio::awaitable<EventStream<Delivery>> subscribe(Topics topics);
+    [[nodiscard]] asio::awaitable<EventStream<Delivery>> subscribe(Topics topics,
+                                                                   SubscribeOptions options = {});
 
     /// Takes back one subscribe() of each of these topics. The request goes out with the last one.
     /// @throws as subscribe().

@@ -20,6 +20,8 @@ Strand<> ClientCore::attempt(std::shared_ptr<ClientCore> core)
 {
     core->attempt_ = {.deadline = deadlineAfter(core->clock(), core->options_.connectTimeout)};
     core->state_ = State::connecting;
+    core->version_ = ProtocolVersion::v1_0;
+    core->clientId_.clear();
     const auto opened = std::make_shared<std::optional<OpenedWebSocket>>();
     try
     {
@@ -87,6 +89,30 @@ void ClientCore::handle(VersionNegotiationMessage message)
                                                  fmt::join(offered, ", "), protocolVersion)));
         return connection_->close({CloseCode::normal, "No common version"});
     }
+    const bool hasNewer =
+        std::find(offered.begin(), offered.end(), toString(ProtocolVersion::v1_1)) != offered.end();
+    if (hasNewer)
+        selectVersion1_1();
+    else
+        negotiated();
+}
+
+// The server answers it before anything else is sent.
+void ClientCore::selectVersion1_1()
+{
+    Message selection = VersionNegotiationMessage{
+        .supportedVersions = {std::string(toString(ProtocolVersion::v1_1)), std::string(protocolVersion)},
+        .selectedVersion = std::string(toString(ProtocolVersion::v1_1)),
+        .session = session_};
+    complete(selection);
+    negotiationId_ = messageId(selection);
+    sendNow(selection);
+    version_ = ProtocolVersion::v1_1;
+}
+
+void ClientCore::negotiated()
+{
+    negotiationId_.clear();
     attempt_.isAnnounced = true;
     sinks_.push(Connected{options_.url});
     if (options_.token)
@@ -116,7 +142,7 @@ void ClientCore::becomeAuthenticated()
     if (state_ != State::connecting || connection_->isClosing()) return;  // it came too late
     authId_.clear();
     state_ = State::resubscribing;
-    sinks_.push(Authenticated());
+    sinks_.push(Authenticated{clientId_});
     attendants_.spawn(attend(shared_from_this()));
 }
 
@@ -156,6 +182,7 @@ void ClientCore::ended(const CloseReason& reason)
     attempt_.reason = reason;
     state_ = State::idle;
     connected_ = false;
+    negotiationId_.clear();
     authId_.clear();
     unwanted_.clear();
     if (std::exchange(attempt_.isAnnounced, false)) sinks_.push(Disconnected{reason});

@@ -1,6 +1,7 @@
 #include "client/client_core.hpp"
 
 #include "client/close_text.hpp"
+#include "client/session_name.hpp"
 #include "coro/deadline.hpp"
 #include "message/envelope.hpp"
 #include "message/message_id.hpp"
@@ -48,7 +49,8 @@ ClientCore::ClientCore(ShardExecutor executor, WSClientOptions options)
       attendants_(executor),
       housekeeping_(executor),
       changed_(executor),
-      sinks_(executor, options_.queueSize, options_.queueBytes)
+      sinks_(executor, options_.queueSize, options_.queueBytes),
+      session_(newSessionName(*options_.random))
 {
 }
 
@@ -92,7 +94,7 @@ void ClientCore::report(Errc code, std::string text)
 
 void ClientCore::onText(std::string_view text)
 {
-    auto parsed = parseMessage(text, {.maxDepth = deepestNesting});
+    auto parsed = parseMessage(text, {.maxDepth = deepestNesting, .newest = version_});
     if (const auto* const refused = std::get_if<Refusal>(&parsed))
         return report(Errc::invalidMessage,
                       "the server sent no message of this protocol: " + refused->message);
@@ -104,6 +106,11 @@ void ClientCore::onText(std::string_view text)
 
 void ClientCore::handle(AckMessage message)
 {
+    if (!negotiationId_.empty() && message.messageId == negotiationId_ && message.success)
+    {
+        clientId_ = message.clientId.value_or("");
+        return negotiated();
+    }
     // The seed's server acks an auth with the word "auth".
     if (!authId_.empty() && (message.messageId == authId_ || message.messageId == "auth"))
     {
@@ -125,12 +132,15 @@ void ClientCore::handle(AckMessage message)
 void ClientCore::handle(ErrorMessage message)
 {
     RemoteError error(message.code, message.message,
-                      message.details ? message.details->text() : std::string());
+                      message.details ? message.details->text() : std::string(), message.retriable,
+                      message.retryAfter);
     const auto failure = std::make_exception_ptr(error);
     if (pending_.reject(message.id, failure)) return;
     if (message.messageId && pending_.reject(*message.messageId, failure)) return;
     const bool refusesToken = errorCodeFrom(message.code) == ErrorCode::authenticationFailed;
     const bool answersAuth = message.id == authId_ || message.messageId == authId_ || refusesToken;
+    if (!negotiationId_.empty() && (message.id == negotiationId_ || message.messageId == negotiationId_))
+        return failAuthentication(failure, false);
     if (!authId_.empty() && answersAuth) return failAuthentication(failure, refusesToken);
     report(Errc::refused, error.what());
 }

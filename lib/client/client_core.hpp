@@ -49,7 +49,7 @@ public:
     [[nodiscard]] static Strand<> connect(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> disconnect(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<EventStream<Delivery>> subscribe(std::shared_ptr<ClientCore> core,
-                                                                 Topics topics);
+                                                                 Topics topics, SubscribeOptions options);
     [[nodiscard]] static Strand<> unsubscribe(std::shared_ptr<ClientCore> core, Topics topics);
     [[nodiscard]] static Strand<Receipt> publish(std::shared_ptr<ClientCore> core, PublishMessage message,
                                                  OnDisconnect onDisconnect);
@@ -110,6 +110,8 @@ private:
     [[nodiscard]] static Strand<> endAtDeadline(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> attend(std::shared_ptr<ClientCore> core);
     [[nodiscard]] static Strand<> pingRegularly(std::shared_ptr<ClientCore> core);
+    void selectVersion1_1();
+    void negotiated();
     void authenticate();
     void becomeAuthenticated();
     void becomeReady();
@@ -172,11 +174,15 @@ private:
     std::uint64_t calledOff_ = 0;       // and disconnect() ends those up to here, and none that comes later
     ConnectionAttempt attempt_;         // the one under way, or the last
     PeerConnection* connection_ = nullptr;  // lives in the frame of serve()
+    const std::string session_;             // under which the server knows this client again
+    std::string clientId_;                  // that the server told, if it did
+    std::string negotiationId_;             // of the `version-negotiation` that waits for its answer
     std::string authId_;                    // of the `auth` that waits for its answer
     CloseReason lastReason_;
     std::string scratch_;
     State state_ = State::idle;
-    std::atomic<bool> gone_ = false;  // the handle has
+    ProtocolVersion version_ = ProtocolVersion::v1_0;  // of the connection
+    std::atomic<bool> gone_ = false;                   // the handle has
     std::atomic<bool> connected_ = false;
 };
 

@@ -24,8 +24,9 @@ constexpr std::size_t maxUnsentBytes = 1024 * 1024;
 Strand<Receipt> ClientCore::publish(std::shared_ptr<ClientCore> core, PublishMessage message,
                                     OnDisconnect onDisconnect)
 {
-    static_cast<void>(co_await sendAndWait(std::move(core), std::move(message), std::nullopt, onDisconnect));
-    co_return Receipt();
+    const auto answer = co_await sendAndWait(std::move(core), std::move(message), std::nullopt, onDisconnect);
+    const auto* const ack = std::get_if<AckMessage>(&answer);
+    co_return Receipt{ack ? ack->sequenceNumber : std::nullopt};
 }
 
 Strand<> ClientCore::send(std::shared_ptr<ClientCore> core, Message message)
@@ -123,7 +124,7 @@ std::size_t ClientCore::sendNow(const Message& message)
 {
     if (!connection_) return 0;
     scratch_.clear();
-    appendMessage(scratch_, message);
+    appendMessage(scratch_, message, version_);
     connection_->send(scratch_);
     return scratch_.size();
 }

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <deque>
 #include <utility>
 
@@ -30,6 +32,7 @@ enum class Grant : std::uint8_t
 
 Grant grantOf(const RemoteError& refusal)
 {
+    if (refusal.retriable()) return *refusal.retriable() ? Grant::notNow : Grant::refused;
     const auto code = errorCodeFrom(refusal.remoteCode());
     return code == ErrorCode::rateLimitExceeded || code == ErrorCode::internalError ? Grant::notNow
                                                                                     : Grant::refused;
@@ -37,15 +40,19 @@ Grant grantOf(const RemoteError& refusal)
 
 }  // namespace
 
-Strand<EventStream<Delivery>> ClientCore::subscribe(std::shared_ptr<ClientCore> core, Topics topics)
+Strand<EventStream<Delivery>> ClientCore::subscribe(std::shared_ptr<ClientCore> core, Topics topics,
+                                                    SubscribeOptions options)
 {
+    if (options.last == 0U) throw Error(Errc::invalidArgument, "last: expected at least 1, found 0");
     const auto& list = topics.list();
     const auto patterns = patternsOf(list);
-    auto request = core->requestFor(SubscribeMessage{.topics = list});
+    auto request = core->requestFor(SubscribeMessage{.topics = list, .last = options.last});
     EventStream<Delivery> stream;
-    // Hears before the server does, so that nothing is missed behind the ack.
-    request.beforeSend = [&stream, &patterns, core = core.get()]
-    { stream = core->sinks_.deliveries(patterns); };
+    // Hears before the server does, so that nothing is missed behind the ack. What is replayed comes by the
+    // name of the request.
+    request.beforeSend = [&stream, &patterns,
+                          replay = options.last ? messageId(request.message) : std::string(),
+                          core = core.get()] { stream = core->sinks_.deliveries(patterns, replay); };
     co_await awaitTurn(core, request);
     // What is counted is sent: from here to the wait for the answer nothing suspends.
     core->subscriptions_.add(list);
@@ -140,6 +147,7 @@ Strand<std::set<std::string>> ClientCore::subscribeAgain(std::shared_ptr<ClientC
         auto request = core->requestFor(SubscribeMessage{.topics = topics});
         auto grant = Grant::given;
         std::string why;
+        std::chrono::milliseconds notBefore{0};
         try
         {
             const auto answer = co_await ask(core, request);
@@ -149,11 +157,12 @@ Strand<std::set<std::string>> ClientCore::subscribeAgain(std::shared_ptr<ClientC
         {
             grant = grantOf(refusal);
             why = refusal.what();
+            notBefore = refusal.retryAfter().value_or(std::chrono::milliseconds(0));
         }
         if (grant == Grant::notNow)
         {
             requests.push_front(std::move(topics));
-            co_await sleepFor(core->clock(), *backoff.next());
+            co_await sleepFor(core->clock(), std::max(notBefore, *backoff.next()));
         }
         else if (grant == Grant::refused && topics.size() > 1)
         {

@@ -49,7 +49,7 @@ bool EventSinks::Sink::listensTo(const std::set<std::string>& topics) const
                                            { return topics.contains(pattern.text()); });
 }
 
-EventStream<Delivery> EventSinks::deliveries(std::vector<TopicPattern> patterns)
+EventStream<Delivery> EventSinks::deliveries(std::vector<TopicPattern> patterns, std::string replay)
 {
     auto queue =
         std::make_shared<EventQueue<Delivery>>(executor_, capacity_, &mergeIntoGap, &sizeOf, maxBytes_);
@@ -58,7 +58,8 @@ EventStream<Delivery> EventSinks::deliveries(std::vector<TopicPattern> patterns)
     const auto number = ++lastNumber_;
     for (const auto& pattern : patterns) byPattern_.insert(pattern.text(), number);
     if (patterns.empty()) ofEverything_.insert(number);
-    deliveries_.emplace(number, Sink{queue, std::move(patterns)});
+    if (!replay.empty()) replays_[replay] = number;
+    deliveries_.emplace(number, Sink{queue, std::move(patterns), std::move(replay)});
     return EventStream<Delivery>(std::move(queue));
 }
 
@@ -74,6 +75,7 @@ EventStream<Lifecycle> EventSinks::lifecycle()
 void EventSinks::push(EventMessage event)
 {
     const std::lock_guard lock(mutex_);
+    if (event.replay) return pushReplayed(std::move(event));
     // Copied: who is found to be gone is taken out of where it was found.
     const auto matching = byPattern_.match(event.topic);
     recipients_.assign(matching.begin(), matching.end());
@@ -81,6 +83,16 @@ void EventSinks::push(EventMessage event)
     if (recipients_.empty()) return;
     for (auto number = recipients_.begin(); number + 1 != recipients_.end(); ++number) give(*number, event);
     give(recipients_.back(), std::move(event));  // the last needs no copy
+}
+
+void EventSinks::pushReplayed(EventMessage event)
+{
+    const auto replay = replays_.find(*event.replay);
+    if (replay == replays_.end()) return;  // who asked for it has gone
+    const auto number = replay->second;
+    if (!event.topic.empty()) return give(number, std::move(event));
+    replays_.erase(replay);  // it is complete
+    deliveries_.at(number).replay.clear();
 }
 
 template <typename Event>
@@ -102,9 +114,11 @@ void EventSinks::pushLost()
 {
     const std::lock_guard lock(mutex_);
     forgetClosed();
+    replays_.clear();
     for (auto& [number, sink] : deliveries_)
     {
         sink.isLost = true;
+        sink.replay.clear();
         sink.queue->push(Gap{std::nullopt, Gap::Reason::disconnected});
     }
 }
@@ -127,6 +141,7 @@ void EventSinks::endAll()
     for (const auto& [number, sink] : deliveries_) sink.queue->end();
     for (const auto& queue : lifecycle_) queue->end();
     deliveries_.clear();
+    replays_.clear();
     lifecycle_.clear();
     byPattern_ = {};
     ofEverything_.clear();
@@ -142,6 +157,7 @@ void EventSinks::forget(std::map<std::uint64_t, Sink>::iterator sink)
 {
     for (const auto& pattern : sink->second.patterns) byPattern_.erase(pattern.text(), sink->first);
     ofEverything_.erase(sink->first);
+    if (!sink->second.replay.empty()) replays_.erase(sink->second.replay);
     deliveries_.erase(sink);
 }
 

@@ -33,11 +33,13 @@ public:
     {
     }
 
-    /// A stream of what matches one of `patterns`, or of everything where there is none.
-    [[nodiscard]] EventStream<Delivery> deliveries(std::vector<TopicPattern> patterns);
+    /// A stream of what matches one of `patterns`, or of everything where there is none; and, where `replay`
+    /// is not empty, of what the server replays for the request of that id.
+    [[nodiscard]] EventStream<Delivery> deliveries(std::vector<TopicPattern> patterns,
+                                                   std::string replay = {});
     [[nodiscard]] EventStream<Lifecycle> lifecycle();
 
-    /// Gives an event to every stream that it matches.
+    /// Gives an event to every stream that it matches; one that is replayed only to that which asked for it.
     void push(EventMessage event);
     void push(Lifecycle happened);
 
@@ -58,11 +60,13 @@ private:
     {
         std::shared_ptr<EventQueue<Delivery>> queue;
         std::vector<TopicPattern> patterns;
-        bool isLost = false;  // it was told of a loss, and not yet of its end
+        std::string replay = {};  // the request whose replay has not ended
+        bool isLost = false;      // it was told of a loss, and not yet of its end
 
         [[nodiscard]] bool listensTo(const std::set<std::string>& topics) const;
     };
 
+    void pushReplayed(EventMessage event);
     template <typename Event>
     void give(std::uint64_t number, Event&& event);
     void forget(std::map<std::uint64_t, Sink>::iterator sink);
@@ -76,6 +80,7 @@ private:
     std::map<std::uint64_t, Sink> deliveries_;
     Trie<std::uint64_t> byPattern_;
     std::set<std::uint64_t> ofEverything_;
+    std::map<std::string, std::uint64_t> replays_;  // by the ids of their requests
     std::vector<std::uint64_t> recipients_;
     std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
     std::uint64_t lastNumber_ = 0;

@@ -41,9 +41,9 @@ bool WSClient::isConnected() const noexcept
     return core_->isConnected();
 }
 
-asio::awaitable<EventStream<Delivery>> WSClient::subscribe(Topics topics)
+asio::awaitable<EventStream<Delivery>> WSClient::subscribe(Topics topics, SubscribeOptions options)
 {
-    return hop(core_->executor(), ClientCore::subscribe(core_, std::move(topics)));
+    return hop(core_->executor(), ClientCore::subscribe(core_, std::move(topics), options));
 }
 
 asio::awaitable<void> WSClient::unsubscribe(Topics topics)
