@@ -136,7 +136,7 @@ def with_json_an_event_is_printed_as_it_came():
         assert run("pub", server.url, "a", data).returncode == 0
         line = watcher.lines(1)[0]
         event = json.loads(line)
-        assert (event["type"], event["version"], event["topic"], event["sequenceNumber"]) == ("event", "1.0.0", "a", 1)
+        assert (event["type"], event["version"], event["topic"], event["sequenceNumber"]) == ("event", "1.1.0", "a", 1)
         assert f'"data":{data}' in line, line
         assert event["id"] and event["timestamp"], line
     came = '{ "topic": "a",\n\t"sequenceNumber":1, "x":[ 1 ], "type":"event", "id":"e\\u0031","version":"1.0.0",' \
@@ -193,7 +193,8 @@ def the_rate_limit_is_told_line_by_line():
     with serve("--rate-limit", "5/60.5") as server:
         published = run("pub", server.url, "a", "-", stdin="1\n" * 7)
         assert published.returncode == 1
-        assert published.stderr.count("RATE_LIMIT_EXCEEDED") == 2, published.stderr
+        # Five messages: the selection of the version and four lines.
+        assert published.stderr.count("RATE_LIMIT_EXCEEDED") == 3, published.stderr
 
 
 def a_large_line_passes_and_one_over_the_limit_does_not():
