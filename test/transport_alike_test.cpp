@@ -1,6 +1,7 @@
 #include "coro/sleep.hpp"
 #include "coro/task_group.hpp"
 #include "support/run.hpp"
+#include "support/streams.hpp"
 #include "support/together.hpp"
 #include "transport/memory.hpp"
 #include "transport/tcp.hpp"
@@ -15,11 +16,14 @@
 #include <array>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#ifdef STRANDCAST_TEST_TLS
+#include "support/tls_pair.hpp"
+#endif
 
 using namespace strandcast;
 
@@ -53,10 +57,41 @@ Strand<Pair> makeTinyMemoryPair(ShardExecutor executor)
     co_return makeMemoryTransports(executor, tiny, tiny);
 }
 
+#ifdef STRANDCAST_TEST_TLS
+// A byte each way: then the handshake is done.
+Strand<Pair> secureNow(ShardExecutor executor, Pair below)
+{
+    auto ends = secured(executor, std::move(below));
+    const auto exchange = [](Transport& from, Transport& to) -> Strand<>
+    {
+        co_await writeAll(from, "?");
+        const auto got = co_await readUntil(to, 1);
+        CHECK(got.bytes == "?");
+    };
+    co_await together(exchange(*ends.first, *ends.second), exchange(*ends.second, *ends.first));
+    co_return ends;
+}
+
+Strand<Pair> makeTlsPair(ShardExecutor executor)
+{
+    return secureNow(executor, makeMemoryTransports(executor));
+}
+
+Strand<Pair> makeTlsOverTcpPair(ShardExecutor executor)
+{
+    auto below = co_await makeTcpPair(executor);
+    co_return co_await secureNow(executor, std::move(below));
+}
+#endif
+
 const std::vector<Kind>& kinds()
 {
     static const std::vector<Kind> all = {
-        {"memory", makeMemoryPair}, {"memory in tiny pieces", makeTinyMemoryPair}, {"tcp", makeTcpPair}};
+        {"memory", makeMemoryPair}, {"memory in tiny pieces", makeTinyMemoryPair}, {"tcp", makeTcpPair},
+#ifdef STRANDCAST_TEST_TLS
+        {"tls", makeTlsPair},       {"tls over tcp", makeTlsOverTcpPair},
+#endif
+    };
     return all;
 }
 
@@ -73,61 +108,6 @@ void overEach(const std::function<Strand<>(Transport& one, Transport& other)>& b
                 co_await body(*ends.first, *ends.second);
             });
     }
-}
-
-Transfer write(Transport& transport, std::string_view bytes)
-{
-    const std::array pieces{std::as_bytes(std::span(bytes))};
-    return transport.tryWrite(pieces);
-}
-
-Strand<> writeAll(Transport& transport, std::string bytes)
-{
-    std::string_view left = bytes;
-    while (!left.empty())
-    {
-        const auto moved = write(transport, left);
-        REQUIRE(moved.outcome != Transfer::Outcome::failed);
-        if (moved.outcome == Transfer::Outcome::wouldBlock)
-            co_await transport.waitWritable();
-        else
-            left.remove_prefix(moved.size);
-    }
-}
-
-struct ReadResult
-{
-    std::string bytes;
-    Transfer last;  // what was not bytes
-};
-
-// Reads until there is no more to come, or `enough` is there.
-Strand<ReadResult> readUntil(Transport& transport, std::size_t enough)
-{
-    ReadResult result;
-    std::array<std::byte, 4096> buffer;
-    while (result.bytes.size() < enough)
-    {
-        result.last = transport.tryRead(buffer);
-        if (result.last.outcome == Transfer::Outcome::moved)
-        {
-            REQUIRE(result.last.size > 0);
-            result.bytes.append(reinterpret_cast<const char*>(buffer.data()), result.last.size);
-        }
-        else if (result.last.outcome == Transfer::Outcome::wouldBlock)
-            co_await transport.waitReadable();
-        else
-            break;
-    }
-    co_return result;
-}
-
-std::string noise(std::size_t size)
-{
-    std::minstd_rand random(7);
-    std::string bytes(size, '\0');
-    for (auto& byte : bytes) byte = static_cast<char>(random());
-    return bytes;
 }
 
 Strand<> expectAborted(Strand<> wait, int& ended)
@@ -206,7 +186,8 @@ TEST_CASE("several buffers leave as one, and empty ones are skipped")
                 if (moved.outcome == Transfer::Outcome::wouldBlock)
                 {
                     const auto read = co_await readUntil(other, sent);
-                    CHECK(read.bytes == all.substr(0, sent));
+                    CHECK(read.bytes.size() >= sent);
+                    CHECK(all.starts_with(read.bytes));
                     co_return;  // the tiny stream is full, which is all it can show
                 }
                 REQUIRE(moved.outcome == Transfer::Outcome::moved);

@@ -22,6 +22,7 @@
 #include <strandcast/swarm_server.hpp>
 #include <strandcast/task_events.hpp>
 #include <strandcast/task_server.hpp>
+#include <strandcast/tls.hpp>
 #include <strandcast/topics.hpp>
 #include <strandcast/transport.hpp>
 #include <strandcast/ws_client.hpp>
