@@ -36,7 +36,7 @@ struct Peers
 
     [[nodiscard]] WSClient client() const
     {
-        return {io, {.url = url, .token = token, .messageTimeout = 20s}};
+        return {io, {.url = url, .token = token, .messageTimeout = 20s, .reconnectInterval = 20ms}};
     }
 };
 
@@ -158,6 +158,31 @@ asio::awaitable<void> anErrorThatNamesNoRequestIsToldAllTheSame(Peers peers)
     co_await client.disconnect();
 }
 
+asio::awaitable<void> aConnectionThatWasCutIsReplacedAndItsTopicsSubscribedAgain(Peers peers)
+{
+    auto listener = peers.client();
+    auto speaker = peers.client();
+    co_await listener.connect();
+    co_await speaker.connect();
+    auto events = co_await listener.subscribe({"cut.*.a", "cut.b"});
+    auto lifecycle = listener.lifecycle();
+    co_await speaker.publish("cut.others", 0);
+    while (const auto happened = co_await lifecycle.next())
+        if (std::holds_alternative<Authenticated>(*happened)) break;
+    co_await listener.publish("cut.off", 0);  // waits until everything is as it was
+    co_await speaker.publish("cut.7.a", 1);
+    co_await speaker.publish("cut.b", 2);
+    const auto hole = co_await events.next();
+    require(hole && *hole == Delivery(Gap{.missed = {}, .reason = Gap::Reason::disconnected}),
+            "what may be missing is told first");
+    auto next = co_await events.next();
+    if (next && std::holds_alternative<Resumed>(*next)) next = co_await events.next();
+    require(next && std::get<EventMessage>(*next).topic == "cut.7.a", "a pattern is subscribed again");
+    require((co_await nextOf(events)).topic == "cut.b", "and a topic");
+    co_await listener.disconnect();
+    co_await speaker.disconnect();
+}
+
 struct Case
 {
     std::string_view name;
@@ -171,6 +196,8 @@ constexpr Case cases[] = {
     {"a ping gets its pong", aPingGetsItsPong},
     {"a wrong token is refused in the server's words", aWrongTokenIsRefusedInItsWords},
     {"an error finds its request by its messageId", anErrorFindsItsRequestByItsMessageId},
+    {"a connection that was cut is replaced, and its topics subscribed again",
+     aConnectionThatWasCutIsReplacedAndItsTopicsSubscribedAgain},
     {"an error that names no request is told all the same", anErrorThatNamesNoRequestIsToldAllTheSame},
 };
 

@@ -57,11 +57,13 @@ def main():
     strandcast, client = sys.argv[1], pathlib.Path(sys.argv[2])
     peer = command(client)
     servers = [Server(strandcast, "--token", TOKEN, "--rate-limit", "off", "--max-message", "65536"),
-               Server(strandcast, "--rate-limit", "5/3600")]
+               Server(strandcast, "--rate-limit", "5/3600"),
+               Server(strandcast)]
     try:
         # From version 15 on websockets goes through the proxy of the environment.
         direct = {**os.environ, "no_proxy": "127.0.0.1"}
-        code = subprocess.run([*peer, servers[0].url, TOKEN, servers[1].url], timeout=120, env=direct).returncode
+        arguments = [servers[0].url, TOKEN, servers[1].url, servers[2].url, str(servers[2].process.pid)]
+        code = subprocess.run([*peer, *arguments], timeout=120, env=direct).returncode
     finally:
         ended = [server.end() for server in servers]
     return code or max(ended)

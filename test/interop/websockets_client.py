@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """The websockets package as a client: every case prints a line, and the last one counts them.
 
-    websockets_client.py URL TOKEN LIMITED_URL        the last lets everybody in, and takes 5 messages an hour
+    websockets_client.py URL TOKEN LIMITED_URL LEAVING_URL LEAVING_PID
+
+Of the last two servers, which let everybody in, one takes 5 messages an hour, and one is asked to end.
 """
 import asyncio
 import inspect
 import json
+import os
+import signal
 import sys
 import time
 import traceback
@@ -13,7 +17,7 @@ import traceback
 import websockets
 from websockets.exceptions import ConnectionClosed
 
-url, token, limited_url = sys.argv[1:4]
+url, token, limited_url, leaving_url, leaving_pid = sys.argv[1:6]
 last_id = 0
 
 
@@ -212,6 +216,69 @@ async def a_ping_gets_its_pong_with_the_way_it_took():
     pong = await peer.next()
     assert pong["type"] == "pong" and pong["id"] == sent and pong["latency"] >= 0, pong
     await peer.close()
+
+
+async def what_a_client_reports_goes_to_the_whole_channel_as_one_event():
+    listener, speaker = await Peer.authenticated(), await Peer.authenticated()
+    await listener.request("subscribe", topics=["agent.py-7.#", "task.py-7.#", "agent.metrics", "agent.logs", "task.error"])
+    for channel, kind, data in [
+        ("agent", "metrics", {"agentId": "py-7", "metrics": {"throughput": 1.5}, "timestamp": 1}),
+        ("agent", "logs", {"agentId": "py-7", "level": "warn", "message": "caf\u00e9", "timestamp": 1}),
+        ("task", "error", {"taskId": "py-7", "error": {"message": "no", "recoverable": True}, "timestamp": 1}),
+    ]:
+        await speaker.request("publish", topic=f"{channel}.py-7.{kind}", data=data)
+        entity, whole = await listener.next(), await listener.next()
+        assert (entity["topic"], whole["topic"]) == (f"{channel}.py-7.{kind}", f"{channel}.{kind}"), (entity, whole)
+        assert entity["id"] == whole["id"] and entity["data"] == whole["data"] == data, (entity, whole)
+    assert await listener.fence() == []
+    await listener.close()
+    await speaker.close()
+
+
+async def votes_of_agents_reach_whoever_watches_the_swarms():
+    watcher, voters = await Peer.authenticated(), [await Peer.authenticated() for _ in range(3)]
+    await watcher.request("subscribe", topics=["swarm.consensus", "swarm.decision"])
+    for number, voter in enumerate(voters):
+        vote = {"agentId": f"py-{number}", "vote": ["yes", "no", "abstain"][number]}
+        data = {"swarmId": "py-1", "proposalId": "p1", "type": "voting", "votes": [vote], "timestamp": 1}
+        await voter.request("publish", topic="swarm.py-1.consensus", data=data)
+        assert (await watcher.next())["data"]["votes"] == [vote]
+    choice = {"agentId": "py-0", "option": "red", "confidence": 0.5}
+    data = {"swarmId": "py-1", "decisionId": "d1", "votes": [choice], "timestamp": 1}
+    await voters[0].request("publish", topic="swarm.py-1.decision", data=data)
+    assert (await watcher.next())["data"]["votes"] == [choice]
+    for peer in [watcher, *voters]:
+        await peer.close()
+
+
+async def who_comes_back_subscribes_again_and_the_numbers_have_gone_on():
+    lost, speaker = await Peer.authenticated(), await Peer.authenticated()
+    await lost.request("subscribe", topics=["py.back"])
+    await speaker.request("publish", topic="py.back", data=1)
+    assert (await lost.next())["sequenceNumber"] == 1
+    lost.socket.transport.abort()
+    await lost.socket.wait_closed()
+    await speaker.request("publish", topic="py.back", data=2)
+    back = await Peer.authenticated()
+    await back.request("subscribe", topics=["py.back"])
+    await speaker.request("publish", topic="py.back", data=3)
+    event = await back.next()
+    assert (event["data"], event["sequenceNumber"]) == (3, 3), event
+    await back.close()
+    await speaker.close()
+
+
+async def a_server_that_ends_lets_each_have_what_was_acked_and_a_close_with_1001():
+    listener, speaker = await Peer.open(leaving_url), await Peer.open(leaving_url)
+    await listener.next()
+    await speaker.next()
+    await listener.request("subscribe", topics=["last.words"])
+    for number in range(50):
+        await speaker.request("publish", topic="last.words", data=number)
+    os.kill(int(leaving_pid), signal.SIGTERM)
+    assert [(await listener.next())["data"] for _ in range(50)] == list(range(50))
+    assert (await listener.end())[0] == 1001
+    assert (await speaker.end())[0] == 1001
 
 
 async def main():

@@ -1,9 +1,10 @@
 // The `ws` package as a client: every case prints a line, and the last one counts them.
-//   node ws_client.mjs URL TOKEN LIMITED_URL        the last lets everybody in, and takes 5 messages an hour
+//   node ws_client.mjs URL TOKEN LIMITED_URL LEAVING_URL LEAVING_PID
+// Of the last two servers, which let everybody in, one takes 5 messages an hour, and one is asked to end.
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 
-const [url, token, limitedUrl] = process.argv.slice(2);
+const [url, token, limitedUrl, leavingUrl, leavingPid] = process.argv.slice(2);
 let lastId = 0;
 
 /// A connection whose messages are read one after another.
@@ -298,10 +299,86 @@ const cases = {
     assert.deepEqual(await peer.fence(), []);
     await peer.close();
   },
+  'what a client reports of an agent or a task goes to the whole channel, as one event': async () => {
+    const [listener, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+    const reports = [
+      ['agent', 'status', { agentId: 'ws-7', status: 'busy' }],
+      ['agent', 'health', { agentId: 'ws-7', healthy: true, metrics: { cpu: 50, memory: 60 } }],
+      ['task', 'progress', { taskId: 'ws-7', progress: 50, status: 'in-progress' }],
+      ['task', 'completed', { taskId: 'ws-7', status: 'completed', result: { success: true } }],
+    ];
+    await listener.request('subscribe', { topics: ['agent.ws-7.#', 'task.ws-7.#', 'agent.status', 'agent.health', 'task.progress', 'task.completed'] });
+    for (const [channel, kind, fields] of reports) {
+      const data = { ...fields, timestamp: Date.now(), unknown: [1] };
+      await speaker.request('publish', { topic: `${channel}.ws-7.${kind}`, data });
+      const events = [await listener.next(), await listener.next()];
+      assert.deepEqual(events.map((event) => event.topic), [`${channel}.ws-7.${kind}`, `${channel}.${kind}`]);
+      assert.equal(events[0].id, events[1].id);
+      for (const event of events) assert.deepEqual(event.data, data);
+    }
+    assert.deepEqual(await listener.fence(), []);
+    await listener.close();
+    await speaker.close();
+  },
+  'what does not fit its channel is delivered as any event, and not to the whole channel': async () => {
+    const [listener, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+    await listener.request('subscribe', { topics: ['agent.ws-8.#', 'agent.status'] });
+    assert.deepEqual(await listener.fence(), []);
+    await speaker.request('publish', { topic: 'agent.ws-8.status', data: { status: 'dreaming' } });
+    assert.deepEqual((await listener.fence()).map((event) => event.topic), ['agent.ws-8.status']);
+    await listener.close();
+    await speaker.close();
+  },
+  'a proposal that no server opened is voted on and decided among clients': async () => {
+    const [proposer, voter, watcher] = [await Peer.authenticated(), await Peer.authenticated(), await Peer.authenticated()];
+    const topic = 'swarm.ws-1.consensus';
+    const step = (type, fields) => ({ swarmId: 'ws-1', proposalId: 'p1', type, timestamp: Date.now(), ...fields });
+    await voter.request('subscribe', { topics: [topic] });
+    await watcher.request('subscribe', { topics: ['swarm.consensus'] });
+    await proposer.request('subscribe', { topics: [topic] });
+    await proposer.request('publish', { topic, data: step('proposed', { proposal: { action: 'scale-up' } }) });
+    const proposed = await voter.next();
+    assert.deepEqual(proposed.data.proposal, { action: 'scale-up' });
+    await voter.request('publish', { topic, data: step('voting', { votes: [{ agentId: 'a1', vote: 'yes' }] }) });
+    const { votes } = (await proposer.next()).data;
+    const result = { accepted: true, votesFor: 1, votesAgainst: 0, abstentions: 0 };
+    await proposer.request('publish', { topic, data: step('accepted', { votes, result }) });
+    assert.deepEqual((await voter.next()).data.result, result);
+    const seen = [await watcher.next(), await watcher.next(), await watcher.next()];
+    assert.deepEqual(seen.map((event) => event.data.type), ['proposed', 'voting', 'accepted']);
+    for (const peer of [proposer, voter, watcher]) await peer.close();
+  },
+  'who comes back subscribes again, and the numbers have gone on': async () => {
+    const [lost, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+    await lost.request('subscribe', { topics: ['ws.back'] });
+    await speaker.request('publish', { topic: 'ws.back', data: 1 });
+    assert.equal((await lost.next()).sequenceNumber, 1);
+    lost.socket.terminate();
+    await lost.closed;
+    await speaker.request('publish', { topic: 'ws.back', data: 2 });
+    const back = await Peer.authenticated();
+    await back.request('subscribe', { topics: ['ws.back'] });
+    await speaker.request('publish', { topic: 'ws.back', data: 3 });
+    const event = await back.next();
+    assert.deepEqual([event.data, event.sequenceNumber], [3, 3]);
+    await back.close();
+    await speaker.close();
+  },
   'a Close is answered with its own code': async () => {
     const peer = await Peer.authenticated();
     peer.socket.close(4321, 'bye');
     assert.equal((await peer.closed).code, 4321);
+  },
+  'a server that ends lets each have what was acked, and a Close with 1001': async () => {
+    const [listener, speaker] = [await Peer.open(leavingUrl), await Peer.open(leavingUrl)];
+    await listener.next();
+    await speaker.next();
+    await listener.request('subscribe', { topics: ['last.words'] });
+    for (let number = 1; number <= 50; ++number) await speaker.request('publish', { topic: 'last.words', data: number });
+    process.kill(Number(leavingPid), 'SIGTERM');
+    assert.equal((await listener.closed).code, 1001);
+    assert.equal((await speaker.closed).code, 1001);
+    assert.deepEqual(listener.texts.map((text) => JSON.parse(text).data), Array.from({ length: 50 }, (_, at) => at + 1));
   },
 };
 

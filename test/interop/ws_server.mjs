@@ -1,5 +1,6 @@
 // A server of version 1.0.0 on the `ws` package, with the habits of servers in use: an auth is acked with the literal
-// "auth", and an error has a fresh id; its `messageId` names the request, but for what is published on `mute.#`.
+// "auth", and an error has a fresh id; its `messageId` names the request, but for what is published on `mute.#`. Who
+// publishes on `cut.others` loses everybody else their connections.
 //   node ws_server.mjs TOKEN         prints its URL, and ends when its standard input does
 import { WebSocketServer } from 'ws';
 
@@ -40,6 +41,7 @@ function publish(from, { id, topic, data, broadcast }) {
     if ([...client.topics].some((pattern) => matches(pattern, topic))) send(socket, 'event', { topic, data, sequenceNumber });
   }
   ack(from, id);
+  if (topic === 'cut.others') for (const socket of clients.keys()) if (socket !== from) socket.terminate();
 }
 
 const handlers = {
