@@ -58,8 +58,7 @@ asio::awaitable<void> events(asio::io_context& io)
     //! [reconnect]
     sc::WSClientOptions options;
     options.reconnect = true;
-    options.reconnectInterval =
-        20ms;  // what the waits begin with; a chance part of it, so that no herd forms
+    options.reconnectInterval = 20ms;  // the first wait is anything up to it: no herd forms
     options.reconnectFactor = 2;
     options.reconnectMaxInterval = 60s;
     //! [reconnect]

@@ -395,7 +395,9 @@ def wrong_arguments_are_told_with_exit_code_2():
                       ["serve", "--token", ""], ["serve", "--port", "70000"], ["pub", "ws://x"], ["sub", "ws://x"]]:
         failed = run(*arguments)
         assert failed.returncode == 2 and failed.stderr, (arguments, failed)
-    assert "no such command: serv\n" in run("serv").stderr
+    assert "strandcast: no such command: serv (see strandcast --help)\n" == run("serv").stderr
+    assert run().stderr == run("--help").stdout
+    assert run("pub").stderr.startswith("strandcast: URL is required\n")
     assert "'-1' is no count" in run("serve", "--queue-size", "-1").stderr
     for url in ["http://x", "wss://x", "ws://", "ws://x:0", "ws://[::1"]:
         failed = run("pub", url, "a", "1")

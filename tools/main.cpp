@@ -2,6 +2,7 @@
 #include "report.hpp"
 
 #include <csignal>
+#include <cstdio>
 #include <fcntl.h>
 #include <string>
 #include <unistd.h>
@@ -18,6 +19,13 @@ void openClosedStreams()
             static_cast<void>(::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY));
 }
 
+/// As every failure is told, with where help is.
+std::string tell(const CLI::App* app, const CLI::Error& error)
+{
+    tool::report(error.what());
+    return "See " + app->get_display_name() + " --help.\n";
+}
+
 }  // namespace
 
 int main(int argc, char** argv)
@@ -29,6 +37,12 @@ int main(int argc, char** argv)
     CLI::App app("strandcast: realtime events over WebSocket");
     app.set_version_flag("--version", STRANDCAST_VERSION);
     app.require_subcommand(1);
+    app.failure_message(tell);
+    app.footer("To see it at work, in three terminals:\n"
+               "  strandcast serve\n"
+               "  strandcast sub ws://127.0.0.1:8080 '#'\n"
+               "  strandcast pub ws://127.0.0.1:8080 greeting '{\"hello\": \"world\"}'\n"
+               "Each command has a --help of its own.");
     tool::Run run;
     tool::addServe(app, run);
     tool::addSub(app, run);
@@ -39,10 +53,12 @@ int main(int argc, char** argv)
     }
     catch (const CLI::RequiredError& error)
     {
-        // A command that is none would be told as one that is missing.
-        if (argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty())
-            tool::report(std::string("no such command: ") + argv[1]);
-        app.exit(error);
+        if (!app.get_subcommands().empty() || (argc > 1 && argv[1][0] == '-'))
+            app.exit(error);
+        else if (argc > 1)  // it would be told as one that is missing
+            tool::report(std::string("no such command: ") + argv[1] + " (see strandcast --help)");
+        else
+            static_cast<void>(std::fputs(app.help().c_str(), stderr));
         return 2;
     }
     catch (const CLI::ParseError& error)
