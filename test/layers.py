@@ -30,6 +30,7 @@ PUBLIC = {
     'agent_events': 'channel', 'task_events': 'channel', 'swarm_events': 'channel',
     'agent_server': 'channel', 'task_server': 'channel', 'swarm_server': 'channel',
     'channel_server_options': 'channel',
+    'agent_client': 'channel', 'task_client': 'channel', 'swarm_client': 'channel', 'channel_stream': 'channel',
     'strandcast': 'strandcast',
 }
 # What a pure layer includes of other libraries; the others may include any that the project has.

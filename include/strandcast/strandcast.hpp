@@ -2,11 +2,13 @@
 
 // All of the library.
 
+#include <strandcast/agent_client.hpp>
 #include <strandcast/agent_events.hpp>
 #include <strandcast/agent_server.hpp>
 #include <strandcast/authenticated.hpp>
 #include <strandcast/broker.hpp>
 #include <strandcast/channel_server_options.hpp>
+#include <strandcast/channel_stream.hpp>
 #include <strandcast/clock.hpp>
 #include <strandcast/close_reason.hpp>
 #include <strandcast/error.hpp>
@@ -18,8 +20,10 @@
 #include <strandcast/server_events.hpp>
 #include <strandcast/shard_pool.hpp>
 #include <strandcast/strand.hpp>
+#include <strandcast/swarm_client.hpp>
 #include <strandcast/swarm_events.hpp>
 #include <strandcast/swarm_server.hpp>
+#include <strandcast/task_client.hpp>
 #include <strandcast/task_events.hpp>
 #include <strandcast/task_server.hpp>
 #include <strandcast/tls.hpp>

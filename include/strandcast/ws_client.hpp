@@ -212,6 +212,8 @@ public:
     [[nodiscard]] EventStream<Lifecycle> lifecycle();
 
 private:
+    friend struct ClientAccess;
+
     std::shared_ptr<ClientCore> core_;
 };
 

@@ -33,7 +33,7 @@ namespace strandcast
 {
 
 /// What a WSClient is a handle on. Its strands own it; so it outlives the handle until they have unwound.
-/// Used on its shard's thread alone, but for executor(), sinks(), isConnected() and abandon().
+/// Used on its shard's thread alone, but for executor(), options(), sinks(), isConnected() and abandon().
 class ClientCore final : public std::enable_shared_from_this<ClientCore>, private ConnectionHandler
 {
 public:
@@ -42,6 +42,7 @@ public:
     ClientCore& operator=(const ClientCore&) = delete;
 
     [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
+    [[nodiscard]] const WSClientOptions& options() const noexcept { return options_; }
     [[nodiscard]] EventSinks& sinks() noexcept { return sinks_; }
     [[nodiscard]] bool isConnected() const noexcept { return connected_.load(std::memory_order_relaxed); }
 

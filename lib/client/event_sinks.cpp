@@ -72,8 +72,32 @@ EventStream<Lifecycle> EventSinks::lifecycle()
     return EventStream<Lifecycle>(std::move(queue));
 }
 
+void EventSinks::add(std::weak_ptr<EventTap> tap)
+{
+    const std::lock_guard lock(mutex_);
+    std::erase_if(taps_, [](const auto& one) { return one.expired(); });
+    taps_.push_back(std::move(tap));
+}
+
+void EventSinks::remove(const EventTap& tap)
+{
+    const std::lock_guard lock(mutex_);
+    std::erase_if(taps_, [&](const auto& one) { return one.expired() || one.lock().get() == &tap; });
+}
+
+// They are called without the lock: what they do is theirs.
+std::vector<std::shared_ptr<EventTap>> EventSinks::taps() const
+{
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<EventTap>> there;
+    for (const auto& one : taps_)
+        if (auto tap = one.lock()) there.push_back(std::move(tap));
+    return there;
+}
+
 void EventSinks::push(EventMessage event)
 {
+    for (const auto& tap : taps()) tap->heard(event);
     const std::lock_guard lock(mutex_);
     if (event.replay) return pushReplayed(std::move(event));
     // Copied: who is found to be gone is taken out of where it was found.
@@ -112,6 +136,7 @@ void EventSinks::push(Lifecycle happened)
 
 void EventSinks::pushLost()
 {
+    for (const auto& tap : taps()) tap->missed();
     const std::lock_guard lock(mutex_);
     forgetClosed();
     replays_.clear();
@@ -125,6 +150,7 @@ void EventSinks::pushLost()
 
 void EventSinks::pushResumed(const std::set<std::string>& refused)
 {
+    for (const auto& tap : taps()) tap->resumed();
     const std::lock_guard lock(mutex_);
     forgetClosed();
     for (auto& [number, sink] : deliveries_)
@@ -137,6 +163,7 @@ void EventSinks::pushResumed(const std::set<std::string>& refused)
 
 void EventSinks::endAll()
 {
+    for (const auto& tap : taps()) tap->ended();
     const std::lock_guard lock(mutex_);
     for (const auto& [number, sink] : deliveries_) sink.queue->end();
     for (const auto& queue : lifecycle_) queue->end();

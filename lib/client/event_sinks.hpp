@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/event_tap.hpp"
 #include "coro/event_queue.hpp"
 #include "topic/trie.hpp"
 
@@ -39,6 +40,10 @@ public:
                                                    std::string replay = {});
     [[nodiscard]] EventStream<Lifecycle> lifecycle();
 
+    /// It hears from now on, until it goes or is removed; on any thread.
+    void add(std::weak_ptr<EventTap> tap);
+    void remove(const EventTap& tap);
+
     /// Gives an event to every stream that it matches; one that is replayed only to that which asked for it.
     void push(EventMessage event);
     void push(Lifecycle happened);
@@ -66,6 +71,7 @@ private:
         [[nodiscard]] bool listensTo(const std::set<std::string>& topics) const;
     };
 
+    [[nodiscard]] std::vector<std::shared_ptr<EventTap>> taps() const;
     void pushReplayed(EventMessage event);
     template <typename Event>
     void give(std::uint64_t number, Event&& event);
@@ -83,6 +89,7 @@ private:
     std::map<std::string, std::uint64_t> replays_;  // by the ids of their requests
     std::vector<std::uint64_t> recipients_;
     std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
+    std::vector<std::weak_ptr<EventTap>> taps_;
     std::uint64_t lastNumber_ = 0;
     std::size_t forgetAt_ = 16;
 };
