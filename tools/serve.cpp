@@ -166,7 +166,7 @@ asio::awaitable<int> serve(asio::io_context& io, const ShardPool* pool, ServeArg
     // What clients report of one agent, task or swarm, all who watch its channel get as well.
     const AgentChannelServer agents(router);
     const TaskChannelServer tasks(router);
-    const SwarmChannelServer swarms(router);
+    const SwarmChannelServer swarms(router, {.maxClientBallots = 1'000});
     co_await server.start();
     const bool isV6 = arguments.host.find(':') != std::string::npos;
     LineWriter output(io);

@@ -56,6 +56,25 @@ public:
                                                                          bool accepted,
                                                                          std::vector<AgentVote> votes);
 
+    /// Opens a ballot on a proposal: publishes `proposed`, counts the agents' votes, publishes `voting` with
+    /// the tally as it moves, and closes with `accepted` or `rejected` as soon as the votes that are missing
+    /// cannot change the outcome, or at the deadline, when a missing vote counts as no. One vote per agent,
+    /// the last one stands. Until then, and behind it, the proposal is the server's: clients are refused that
+    /// vote from outside the electorate, after the close, or that publish a tally or an outcome of it.
+    /// Cancelling withdraws it: it is closed as rejected.
+    /// @returns the outcome, with counts of the votes that were cast (protocol.md, "Channel topics").
+    /// @throws Error with Errc::invalidArgument for a ballot that cannot be, naming the field, and for a
+    /// proposal that was opened before; Errc::cancelled when cancelled, and where this or the router goes.
+    [[nodiscard]] asio::awaitable<ConsensusResult> openProposal(std::string swarmId, std::string proposalId,
+                                                                Json proposal, Ballot ballot);
+
+    /// The same for a decision between options: the largest sum of confidences, of 0 to 1 each, wins. The
+    /// ballot's rule is not needed. Cancelling withdraws it: nothing is decided.
+    [[nodiscard]] asio::awaitable<DecisionResult> openDecision(std::string swarmId, std::string decisionId,
+                                                               std::string question,
+                                                               std::vector<std::string> options,
+                                                               Ballot ballot);
+
     // What clients reported, of all swarms or of one, once it is in the log. Bounded by the option
     // `queueSize`; a full stream drops its oldest.
     [[nodiscard]] EventStream<SwarmTopologyChange> topologyChanges(std::optional<std::string> swarmId = {});

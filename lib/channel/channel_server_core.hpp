@@ -95,7 +95,7 @@ public:
     [[nodiscard]] std::shared_ptr<const RouterParts> router() const noexcept { return router_.lock(); }
 
     /// Ends the streams. On the home shard's thread.
-    void end()
+    virtual void end()
     {
         (std::get<Listeners<Event>>(listeners_).end(), ...);
         malformed_.end();

@@ -1,5 +1,6 @@
 #include "channel/channel_server_handle.hpp"
 #include "channel/swarm_server_core.hpp"
+#include "coro/hop.hpp"
 
 #include <strandcast/swarm_server.hpp>
 
@@ -92,6 +93,25 @@ asio::awaitable<PublishReceipt> SwarmChannelServer::publishConsensusResult(std::
                              .type = accepted ? ConsensusStep::accepted : ConsensusStep::rejected,
                              .votes = std::move(votes),
                              .result = result});
+}
+
+asio::awaitable<ConsensusResult> SwarmChannelServer::openProposal(std::string swarmId, std::string proposalId,
+                                                                  Json proposal, Ballot ballot)
+{
+    return hop(core_->executor(),
+               SwarmServerCore::conduct(core_, Proposal(std::move(swarmId), std::move(proposalId),
+                                                        std::move(proposal), std::move(ballot))));
+}
+
+asio::awaitable<DecisionResult> SwarmChannelServer::openDecision(std::string swarmId, std::string decisionId,
+                                                                 std::string question,
+                                                                 std::vector<std::string> options,
+                                                                 Ballot ballot)
+{
+    return hop(core_->executor(),
+               SwarmServerCore::conduct(core_, Decision(std::move(swarmId), std::move(decisionId),
+                                                        std::move(question), std::move(options),
+                                                        std::move(ballot))));
 }
 
 EventStream<SwarmTopologyChange> SwarmChannelServer::topologyChanges(std::optional<std::string> swarmId)
