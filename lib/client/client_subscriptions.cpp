@@ -1,5 +1,6 @@
 #include "client/client_core.hpp"
 #include "client/patterns.hpp"
+#include "coro/deadline.hpp"
 #include "coro/sleep.hpp"
 
 #include <strandcast/error.hpp>
@@ -162,7 +163,7 @@ Strand<std::set<std::string>> ClientCore::subscribeAgain(std::shared_ptr<ClientC
         if (grant == Grant::notNow)
         {
             requests.push_front(std::move(topics));
-            co_await sleepFor(core->clock(), std::max(notBefore, *backoff.next()));
+            co_await sleepFor(core->clock(), std::max(boundedInterval(notBefore), *backoff.next()));
         }
         else if (grant == Grant::refused && topics.size() > 1)
         {
