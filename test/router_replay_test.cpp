@@ -393,32 +393,64 @@ TEST_CASE("clients on every shard of a pool get the same replay, and nothing twi
              });
 }
 
-TEST_CASE("what waits to be replayed is bounded: of what was logged meanwhile the oldest goes first")
+TEST_CASE("a replay gives its backlog first, then what was captured, and drops of that the oldest")
 {
-    const auto entry = [](std::uint64_t offset, std::size_t size = 1)
+    const auto entry = [](std::uint64_t offset)
     {
-        Publication publication{
-            .id = "e", .topic = "t", .data = Json::fromValidText('"' + std::string(size, 'x') + '"')};
+        Publication publication{.id = "e", .topic = "t"};
         return std::make_shared<const LogEntry>(std::move(publication), offset, offset);
     };
-    const auto offsets = [](const std::vector<EntryRef>& entries)
-    {
-        std::vector<std::uint64_t> found;
-        for (const auto& one : entries) found.push_back(one->offset);
-        return found;
-    };
-    using Offsets = std::vector<std::uint64_t>;
-    Replay replay("s", {"t"}, {"t"}, {.maxBacklog = 2, .maxCaptured = 3, .maxCapturedBytes = 10'000}, {});
-    CHECK(replay.capture(entry(4)).empty());
-    CHECK(offsets(replay.begin({entry(1), entry(2), entry(3), entry(4)}, 4)) == Offsets{1, 2});
-    for (std::uint64_t offset = 5; offset <= 7; ++offset) CHECK(replay.capture(entry(offset)).empty());
-    CHECK(offsets(replay.capture(entry(8))) == Offsets{5});
-    CHECK(offsets(replay.capture(entry(9, 20'000))) == Offsets{6, 7, 8});
-    for (const std::uint64_t offset : {3U, 4U, 9U})
+    Replay replay("s", {"t"}, {"t"}, {});
+    for (std::uint64_t offset = 4; offset <= 6; ++offset) CHECK(replay.capture(entry(offset)).count == 1);
+    replay.begin({entry(3), entry(4)}, 4);
+    CHECK(replay.pending() == 4);
+    CHECK(replay.captured().count == 2);
+    static_cast<void>(replay.capture(entry(7)));
+    CHECK(replay.dropOldestCaptured()->offset == 5);
+    for (const std::uint64_t offset : {3U, 4U, 6U, 7U})
     {
         REQUIRE(replay.next());
         CHECK(replay.next()->offset == offset);
         replay.pop();
     }
     CHECK(replay.next() == nullptr);
+    CHECK(replay.captured().count == 0);
+    CHECK(replay.captured().bytes == 0);
+}
+
+TEST_CASE("what waits to be replayed to a slow reader is bounded, and every event that it lost is counted")
+{
+    const Json large(std::string(100'000, 'x'));
+    withRouter({.queueSize = 10, .maxReplayedEvents = 30},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   for (int number = 0; number < 50; ++number) co_await served.router->publish("t", large);
+                   auto peer = co_await served.peer(4096);
+                   co_await negotiate(peer);
+                   auto answer = co_await asked(peer, subscribe("s", R"(["t"])", R"(,"last":40)"));
+                   CHECK(answer == "ack s");
+                   for (int number = 0; number < 50; ++number) co_await served.router->publish("t", large);
+                   // A second replay finds no room for more than what is left.
+                   co_await peer.send(subscribe("more", R"(["u"])", R"(,"last":1)"));
+                   std::size_t events = 0;
+                   std::uint64_t last = 0;
+                   bool isLive = false;
+                   while (!isLive)
+                   {
+                       const auto message = co_await peer.message();
+                       const auto text = told(message);
+                       isLive = text == "replay s live";
+                       if (!message.contains("sequenceNumber")) continue;
+                       const auto number = message.at("sequenceNumber").to_number<std::uint64_t>();
+                       CHECK(number > last);
+                       last = number;
+                       ++events;
+                   }
+                   CHECK(last == 100);
+                   CHECK(events < 60);
+                   const auto ids = co_await served.server.getConnectedClients();
+                   const auto info = co_await served.server.getClient(ids.at(0));
+                   CHECK(info->eventsDelivered == events);
+                   CHECK(info->eventsDropped == 90 - events);
+               });
 }

@@ -76,8 +76,7 @@ struct RouterOptions
     std::size_t maxWaitingBytesPerTopic = 8 * 1024 * 1024;  ///< the same in bytes; one publish always fits
     std::size_t maxWaitingBytes = 64 * 1024 * 1024;  ///< of all topics; one publish more is PUBLISH_FAILED
     std::size_t maxWaitingPublishesPerClient = 64;   ///< behind slow routes; above, the client is not read
-    std::size_t maxReplayedEvents =
-        100'000;  ///< for one `subscribe` with `last`; older ones count as dropped
+    std::size_t maxReplayedEvents = 100'000;  ///< to one client, and still wait; older ones count as dropped
     std::vector<RetainRule> retain = {};
     std::size_t maxRetainedEvents = 100'000;  ///< over it the first to go goes first
     std::size_t maxRetainedBytes = 64 * 1024 * 1024;

@@ -17,11 +17,9 @@ std::size_t bytesOf(const LogEntry& entry)
 }  // namespace
 
 Replay::Replay(std::string request, const std::vector<std::string>& topics,
-               std::unordered_set<std::string> held, const ReplayLimits& limits,
-               const TopicLimits& topicLimits)
+               std::unordered_set<std::string> held, const TopicLimits& topicLimits)
     : request_(std::move(request)),
-      held_(std::move(held)),
-      limits_(limits)
+      held_(std::move(held))
 {
     patterns_.reserve(topics.size());
     for (const auto& topic : topics) patterns_.emplace_back(topic, topicLimits);
@@ -33,46 +31,31 @@ bool Replay::matches(std::string_view topic) const
                        [&](const TopicPattern& pattern) { return pattern.matches(topic); });
 }
 
-std::vector<EntryRef> Replay::begin(std::vector<EntryRef> backlog, std::uint64_t newestOffset)
+void Replay::begin(std::vector<EntryRef> backlog, std::uint64_t newestOffset)
 {
     begun_ = true;
     // What came while the backlog was fetched may be in it.
     while (!pending_.empty() && pending_.front().entry->offset <= newestOffset) pop();
-    std::vector<EntryRef> dropped;
-    const auto excess = backlog.size() - std::min(backlog.size(), limits_.maxBacklog);
-    dropped.assign(backlog.begin(), backlog.begin() + static_cast<std::ptrdiff_t>(excess));
-    for (auto index = backlog.size(); index > excess; --index)
-        pending_.push_front({std::move(backlog[index - 1]), 0});
-    return dropped;
+    for (auto entry = backlog.rbegin(); entry != backlog.rend(); ++entry)
+        pending_.push_front({std::move(*entry), {}});
 }
 
-std::vector<EntryRef> Replay::capture(EntryRef entry)
+Captured Replay::capture(EntryRef entry)
 {
-    const auto bytes = bytesOf(*entry);
-    pending_.push_back({std::move(entry), bytes});
-    ++captured_;
-    capturedBytes_ += bytes;
-    return dropExcess();
+    const Captured one{1, bytesOf(*entry)};
+    pending_.push_back({std::move(entry), one});
+    captured_ += one;
+    return one;
 }
 
-// The oldest of what was captured, which stands behind the backlog.
-std::vector<EntryRef> Replay::dropExcess()
+// It stands behind the backlog.
+EntryRef Replay::dropOldestCaptured()
 {
-    std::vector<EntryRef> dropped;
-    while (!isWithinLimits())
-    {
-        const auto oldest = pending_.end() - static_cast<std::ptrdiff_t>(captured_);
-        --captured_;
-        capturedBytes_ -= oldest->captured;
-        dropped.push_back(std::move(oldest->entry));
-        pending_.erase(oldest);
-    }
-    return dropped;
-}
-
-bool Replay::isWithinLimits() const noexcept
-{
-    return captured_ <= 1 || (captured_ <= limits_.maxCaptured && capturedBytes_ <= limits_.maxCapturedBytes);
+    const auto oldest = pending_.end() - static_cast<std::ptrdiff_t>(captured_.count);
+    captured_ -= oldest->captured;
+    auto entry = std::move(oldest->entry);
+    pending_.erase(oldest);
+    return entry;
 }
 
 bool Replay::forget(const std::unordered_set<std::string_view>& topics)
@@ -81,13 +64,11 @@ bool Replay::forget(const std::unordered_set<std::string_view>& topics)
     std::erase_if(held_, [&](const std::string& topic) { return topics.contains(topic); });
     std::deque<Pending> rest;
     rest.swap(pending_);
-    captured_ = 0;
-    capturedBytes_ = 0;
+    captured_ = {};
     for (auto& one : rest)
     {
         if (!matches(one.entry->topic)) continue;
-        captured_ += one.captured > 0 ? 1 : 0;
-        capturedBytes_ += one.captured;
+        captured_ += one.captured;
         pending_.push_back(std::move(one));
     }
     return patterns_.empty();
@@ -95,9 +76,7 @@ bool Replay::forget(const std::unordered_set<std::string_view>& topics)
 
 void Replay::pop() noexcept
 {
-    const auto& first = pending_.front();
-    captured_ -= first.captured > 0 ? 1 : 0;
-    capturedBytes_ -= first.captured;
+    captured_ -= pending_.front().captured;
     pending_.pop_front();
 }
 

@@ -14,12 +14,24 @@
 namespace strandcast
 {
 
-/// What may wait to be replayed to one client.
-struct ReplayLimits
+/// Events that were logged while a replay runs, and wait for its end.
+struct Captured
 {
-    std::size_t maxBacklog = 0;        ///< events that were logged before
-    std::size_t maxCaptured = 0;       ///< events that are logged while it runs
-    std::size_t maxCapturedBytes = 0;  ///< the same in bytes; one event always fits
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+
+    Captured& operator+=(const Captured& other) noexcept
+    {
+        count += other.count;
+        bytes += other.bytes;
+        return *this;
+    }
+    Captured& operator-=(const Captured& other) noexcept
+    {
+        count -= other.count;
+        bytes -= other.bytes;
+        return *this;
+    }
 };
 
 /// What one `subscribe` with `last` asked for, until all of it is queued: first the backlog, then whatever
@@ -30,7 +42,7 @@ class Replay
 public:
     /// `held` are those of its topics that were not subscribed to before: they are live when it ends.
     Replay(std::string request, const std::vector<std::string>& topics, std::unordered_set<std::string> held,
-           const ReplayLimits& limits, const TopicLimits& topicLimits);
+           const TopicLimits& topicLimits);
 
     /// The id of the request, which its events carry.
     [[nodiscard]] const std::string& request() const noexcept { return request_; }
@@ -38,13 +50,15 @@ public:
     [[nodiscard]] bool holds(const std::string& topic) const { return held_.contains(topic); }
 
     /// The backlog is here; it holds what was logged up to `newestOffset`.
-    /// @returns what cannot wait.
-    [[nodiscard]] std::vector<EntryRef> begin(std::vector<EntryRef> backlog, std::uint64_t newestOffset);
+    void begin(std::vector<EntryRef> backlog, std::uint64_t newestOffset);
     [[nodiscard]] bool hasBegun() const noexcept { return begun_; }
 
     /// An event that matches was logged.
-    /// @returns what cannot wait any longer.
-    [[nodiscard]] std::vector<EntryRef> capture(EntryRef entry);
+    /// @returns what it takes.
+    Captured capture(EntryRef entry);
+    [[nodiscard]] const Captured& captured() const noexcept { return captured_; }
+    /// What was captured first cannot wait any longer; there is some.
+    [[nodiscard]] EntryRef dropOldestCaptured();
 
     /// Leaves topics out from now on.
     /// @returns whether there are none left.
@@ -56,24 +70,20 @@ public:
         return pending_.empty() ? nullptr : pending_.front().entry.get();
     }
     void pop() noexcept;
+    [[nodiscard]] std::size_t pending() const noexcept { return pending_.size(); }
 
 private:
     struct Pending
     {
         EntryRef entry;
-        std::size_t captured;  // its bytes, where it was captured
+        Captured captured;  // nothing, where it is of the backlog
     };
-
-    [[nodiscard]] std::vector<EntryRef> dropExcess();
-    [[nodiscard]] bool isWithinLimits() const noexcept;
 
     const std::string request_;
     std::vector<TopicPattern> patterns_;
     std::unordered_set<std::string> held_;
-    const ReplayLimits limits_;
     std::deque<Pending> pending_;
-    std::size_t captured_ = 0;
-    std::size_t capturedBytes_ = 0;
+    Captured captured_;
     bool begun_ = false;
 };
 

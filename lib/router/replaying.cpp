@@ -44,10 +44,8 @@ void RouterCore::beginReplay(ClientSession& client, std::string request,
                              std::uint64_t last)
 {
     auto& subscriber = Subscriber::of(client);
-    const auto replay = std::make_shared<Replay>(
-        std::move(request), topics, std::move(held),
-        ReplayLimits{options_.maxReplayedEvents, options_.queueSize, options_.queueBytes},
-        options_.topicLimits);
+    const auto replay =
+        std::make_shared<Replay>(std::move(request), topics, std::move(held), options_.topicLimits);
     subscriber.replays.push_back(replay);
     auto query = queryFor(topics, static_cast<std::size_t>(last), options_.topicLimits);
     if (!home_)
@@ -99,9 +97,24 @@ void RouterCore::replayFrom(ClientSession& client, Replay& replay, LastEntries f
 {
     std::erase_if(found.entries, [&](const EntryRef& entry)
                   { return isOwn(client, *entry) || !replay.matches(entry->topic); });
-    for (const auto& dropped : replay.begin(std::move(found.entries), found.newestOffset))
-        client.noteDropped(dropped->topic);
+    const auto room = options_.maxReplayedEvents - std::min(options_.maxReplayedEvents, replayed(client));
+    const auto excess =
+        static_cast<std::ptrdiff_t>(found.entries.size() - std::min(found.entries.size(), room));
+    const auto fitting = found.entries.begin() + excess;
+    for (auto dropped = found.entries.begin(); dropped != fitting; ++dropped)
+        client.noteDropped((*dropped)->topic, DropReason::queueFull);
+    found.entries.erase(found.entries.begin(), fitting);
+    replay.begin(std::move(found.entries), found.newestOffset);
     feed(client);
+}
+
+// What waits to be replayed to the client, or is asked for.
+std::size_t RouterCore::replayed(const ClientSession& client)
+{
+    const auto& replays = Subscriber::of(client).replays;
+    std::size_t count = replays.size();
+    for (const auto& replay : replays) count += replay->pending() - replay->captured().count;
+    return count;
 }
 
 bool RouterCore::isOwn(const ClientSession& client, const LogEntry& entry)
@@ -113,11 +126,23 @@ bool RouterCore::isOwn(const ClientSession& client, const LogEntry& entry)
 bool RouterCore::deliverBesideReplays(Subscriber& subscriber, const EntryRef& entry)
 {
     bool isQueued = false;
+    Captured all;
+    for (const auto& replay : subscriber.replays) all += replay->captured();
     for (const auto& replay : subscriber.replays)
     {
         if (!replay->matches(entry->topic)) continue;
-        for (const auto& dropped : replay->capture(entry)) subscriber.client.noteDropped(dropped->topic);
+        all += replay->capture(entry);
         isQueued = true;
+        // The bounds of the queue hold for all that waits beside it; one event always fits.
+        while (replay->captured().count > 0 && all.count > 1 &&
+               (all.count > options_.queueSize || all.bytes > options_.queueBytes))
+        {
+            const auto before = replay->captured();
+            const auto dropped = replay->dropOldestCaptured();
+            all -= before;
+            all += replay->captured();
+            subscriber.client.noteDropped(dropped->topic, DropReason::queueFull);
+        }
     }
     const bool isLive =
         std::any_of(subscriber.topics.begin(), subscriber.topics.end(),

@@ -129,6 +129,9 @@ void RouterCore::closed(ClientSession& client) noexcept
 {
     auto& subscriber = Subscriber::of(client);
     if (subscriber.asking) subscriber.asking->cancel();
+    for (const auto& replay : subscriber.replays)
+        for (; const auto* const entry = replay->next(); replay->pop())
+            client.noteDropped(entry->topic, DropReason::disconnected);
     const auto lock = lockTrie();
     for (const auto& topic : subscriber.topics) trie_.erase(topic, &subscriber);
 }

@@ -175,6 +175,7 @@ private:
     void beginReplay(ClientSession& client, std::string request, const std::vector<std::string>& topics,
                      std::unordered_set<std::string> held, std::uint64_t last);
     void replayFrom(ClientSession& client, Replay& replay, LastEntries found);
+    [[nodiscard]] static std::size_t replayed(const ClientSession& client);
     void feed(ClientSession& client);
     void leaveReplays(ClientSession& client, const std::unordered_set<std::string_view>& topics);
     [[nodiscard]] bool isWantedByOthers(std::string_view topic) const;

@@ -48,6 +48,9 @@ void RouterCore::subscribeTo(ClientSession& client, SubscribeMessage request)
 {
     auto& subscriber = Subscriber::of(client);
     const auto before = subscriber.topics.size();
+    if (request.last && replayed(client) >= options_.maxReplayedEvents)
+        return client.refuse(request.id, ErrorCode::subscriptionFailed,
+                             "Too much waits to be replayed; try again", {}, {.retriable = true});
     if (const auto wrong = add(subscriber, request.topics))
         return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
     client.acknowledge(request.id);

@@ -317,10 +317,10 @@ bool ClientSession::hasRoomFor(std::size_t bytes) const noexcept
     return outbox.eventsLeft() < limits.maxFrames / 2 && outbox.eventBytes() + bytes <= limits.maxBytes / 2;
 }
 
-void ClientSession::noteDropped(std::string_view topic)
+void ClientSession::noteDropped(std::string_view topic, DropReason reason) noexcept
 {
     ++events_;
-    onEventDropped(topic, DropReason::queueFull);
+    onEventDropped(topic, reason);
 }
 
 void ClientSession::onSent()

@@ -56,7 +56,7 @@ public:
     [[nodiscard]] bool hasRoomFor(std::size_t bytes) const noexcept;
 
     /// An event for the client could wait no longer before it was queued.
-    void noteDropped(std::string_view topic);
+    void noteDropped(std::string_view topic, DropReason reason) noexcept;
 
     /// Queues a message that the client did not ask for, as answers are. One that has too many of them to
     /// take is a slow consumer, and closed: nothing else would bound them. False where it is not queued.
