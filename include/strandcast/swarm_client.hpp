@@ -6,6 +6,7 @@
 
 #include <asio/awaitable.hpp>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,18 @@ public:
     /// that; without one nobody counts the votes.
     [[nodiscard]] asio::awaitable<Receipt> propose(std::string swarmId, std::string proposalId, Json proposal,
                                                    std::optional<Ballot> ballot = {});
+
+    // Each ends when it is decided, or at once where it was before and the server still knows; a server that
+    // speaks version 1.0.0 alone tells only what comes after the call. It subscribes by itself, and takes
+    // that back at its end. A timeout of 0 is for ever. They throw Error with Errc::timedOut, naming what was
+    // waited for, Errc::disconnected where the client ends its connection meanwhile, Errc::cancelled, and
+    // RemoteError where the server refuses the subscription.
+
+    /// The result of a proposal, counted from the votes where it came without its counts.
+    [[nodiscard]] asio::awaitable<ConsensusResult>
+    waitForConsensus(std::string swarmId, std::string proposalId, std::chrono::milliseconds timeout);
+    [[nodiscard]] asio::awaitable<DecisionResult> waitForDecision(std::string swarmId, std::string decisionId,
+                                                                  std::chrono::milliseconds timeout);
 
     // What comes, of all swarms or of one. Bounded by the client's `queueSize` and `queueBytes`; a full
     // stream drops its oldest. They hear only what is subscribed to, and end when the client's streams do.

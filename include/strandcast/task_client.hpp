@@ -6,6 +6,7 @@
 
 #include <asio/awaitable.hpp>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,14 @@ public:
     [[nodiscard]] asio::awaitable<Receipt> reportProgress(TaskProgress event);
     [[nodiscard]] asio::awaitable<Receipt> reportCompleted(TaskCompletion event);
     [[nodiscard]] asio::awaitable<Receipt> reportError(TaskError event);
+
+    /// Ends when the task has, or at once where it had before and the server still knows: with its
+    /// completion, whatever its outcome. A server that speaks version 1.0.0 alone tells only what comes after
+    /// the call. It subscribes by itself, and takes that back at its end. A timeout of 0 is for ever.
+    /// @throws Error with Errc::timedOut, naming the task; Errc::disconnected where the client ends its
+    /// connection meanwhile; Errc::cancelled; RemoteError where the server refuses the subscription.
+    [[nodiscard]] asio::awaitable<TaskCompletion> waitForCompletion(std::string taskId,
+                                                                    std::chrono::milliseconds timeout);
 
     // What comes, of all tasks or of one. Bounded by the client's `queueSize` and `queueBytes`; a full
     // stream drops its oldest. They hear only what is subscribed to, and end when the client's streams do.

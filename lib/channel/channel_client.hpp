@@ -6,9 +6,12 @@
 #include "channel/payload.hpp"
 #include "channel/payload_kind.hpp"
 #include "channel/recent_ids.hpp"
+#include "channel/topic_wants.hpp"
+#include "channel/waits.hpp"
 #include "client/client_access.hpp"
 #include "client/client_core.hpp"
 #include "client/event_tap.hpp"
+#include "coro/deadline.hpp"
 #include "coro/hop.hpp"
 
 #include <strandcast/channel_stream.hpp>
@@ -22,6 +25,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,7 +54,8 @@ public:
 
     explicit ChannelClientCore(std::shared_ptr<ClientCore> client)
         : client_(std::move(client)),
-          subscriptions_(std::make_shared<ChannelSubscriptions>(client_))
+          subscriptions_(std::make_shared<ChannelSubscriptions>(client_)),
+          wants_(std::make_shared<TopicWants>(client_, mostEvents))
     {
     }
 
@@ -113,6 +119,19 @@ public:
                                ClientCore::publish(client, std::move(message), OnDisconnect::resend));
     }
 
+    /// Ends with the event of an entity's that decides `matter`, and subscribes to it meanwhile.
+    /// @throws Error with Errc::timedOut, saying `tooLate`; Errc::disconnected, Errc::cancelled; RemoteError.
+    template <typename One>
+    [[nodiscard]] static asio::awaitable<One> waitFor(std::shared_ptr<ChannelClientCore> core, std::string id,
+                                                      std::string matter, std::chrono::milliseconds timeout,
+                                                      std::string tooLate)
+    {
+        requireId(id);
+        const auto executor = core->client_->executor();
+        co_return co_await hop(executor, waitThere<One>(std::move(core), entityTopic<One>(id),
+                                                        std::move(matter), timeout, std::move(tooLate)));
+    }
+
     /// The events of one kind, of one entity or of all.
     template <typename One>
     [[nodiscard]] ChannelStream<One> listen(std::optional<std::string> id)
@@ -125,7 +144,6 @@ public:
     // Both copies of an event, on the entity's topic and on the channel's, have one id.
     void heard(const EventMessage& event) override
     {
-        if (event.replay) return;  // who asked for it gets it
         const auto topic = ChannelTopic::parse(event.topic);
         if (topic && topic->channel == channel) static_cast<void>((hearAs<Event>(*topic, event) || ...));
     }
@@ -136,25 +154,42 @@ public:
         malformed_.missed();
     }
 
-    void resumed() override {}
+    void resumed() override { TopicWants::renew(wants_); }
 
     void ended() override
     {
-        endStreams();
+        const bool isForEver = client_->isGone();
+        end(isForEver ? Error(Errc::cancelled, "the client has gone")
+                      : Error(Errc::disconnected, "the client has ended its connection"));
         subscriptions_->clear();
     }
 
-    void endStreams()
+    /// The handle has gone. On the client's thread.
+    void leave()
     {
+        hasLeft_ = true;
+        end(Error(Errc::cancelled, "the channel client has gone"));
+    }
+
+private:
+    // What the streams hold can still be read.
+    void end(const Error& why)
+    {
+        const auto failure = std::make_exception_ptr(why);
+        (std::get<Waits<Event>>(waits_).failAll(failure), ...);
         (std::get<ChannelListeners<Event>>(listeners_).end(), ...);
         malformed_.end();
     }
 
-private:
-    // Far more than come between the two copies of an event.
-    static constexpr std::size_t rememberedIds = 4096;
     static constexpr std::string_view channel =
         PayloadKind<std::tuple_element_t<0, std::tuple<Event...>>>::channel;
+
+    // Of each topic, of those that have been there before a wait for one: as many as the server's half has
+    // the router retain. A task ends once; votes and tallies stand on the same topic as what they led to.
+    static constexpr std::uint64_t mostEvents = channel == "task" ? 1 : 1'000;
+
+    // Far more than come between the two copies of an event.
+    static constexpr std::size_t rememberedIds = 4096;
 
     static void requireId(std::string_view id)
     {
@@ -183,10 +218,15 @@ private:
     {
         if (topic.kind != PayloadKind<One>::kind) return false;
         auto& listeners = std::get<ChannelListeners<One>>(listeners_);
-        if (listeners.isEmpty() && malformed_.isEmpty()) return true;  // nobody is there to read for
-        if (!event.id.empty() && !recent_.add(event.id)) return true;
+        auto& waits = std::get<Waits<One>>(waits_);
+        // Unless nobody is there to read for.
+        if (waits.isEmpty() && (event.replay || (listeners.isEmpty() && malformed_.isEmpty()))) return true;
         auto read = readAs<One>(topic, event);
-        if (const auto* const fits = std::get_if<One>(&read))
+        const auto* const fits = std::get_if<One>(&read);
+        if (fits) waits.give(*fits);
+        if (event.replay) return true;  // it was asked for by a wait
+        if (!event.id.empty() && !recent_.add(event.id)) return true;
+        if (fits)
             listeners.push(*fits, entityOf(*fits), event.data->text().size());
         else
             malformed_.push({event.topic, std::move(std::get<PayloadError>(read).text)}, {}, 0);
@@ -205,8 +245,36 @@ private:
                                         entityOf(*fits))};
     }
 
+    template <typename One>
+    [[nodiscard]] static Strand<One> waitThere(std::shared_ptr<ChannelClientCore> core, std::string topic,
+                                               std::string matter, std::chrono::milliseconds timeout,
+                                               std::string tooLate)
+    {
+        if (core->hasLeft_) throw Error(Errc::cancelled, "the channel client has gone");
+        auto& clock = *core->client_->options().clock;
+        const auto deadline = deadlineAfter(clock, timeout);
+        typename Waits<One>::Place place(std::get<Waits<One>>(core->waits_), core->client_->executor(),
+                                         std::move(matter));
+        TopicWants::add(core->wants_, place, topic);
+        std::exception_ptr failure;
+        try
+        {
+            co_await place.end(clock, deadline, std::move(tooLate));
+        }
+        catch (...)
+        {
+            failure = std::current_exception();
+        }
+        TopicWants::remove(core->wants_, place);
+        if (failure) std::rethrow_exception(failure);
+        co_return place.take();
+    }
+
     const std::shared_ptr<ClientCore> client_;
     const std::shared_ptr<ChannelSubscriptions> subscriptions_;
+    const std::shared_ptr<TopicWants> wants_;
+    std::tuple<Waits<Event>...> waits_;
+    bool hasLeft_ = false;
     std::tuple<ChannelListeners<Event>...> listeners_;
     ChannelListeners<MalformedEvent> malformed_;
     RecentIds recent_{rememberedIds};
@@ -229,7 +297,7 @@ void leaveChannel(std::shared_ptr<Core> core)
     if (!core) return;
     core->client()->sinks().remove(*core);
     const auto executor = core->client()->executor();
-    asio::dispatch(executor, [core = std::move(core)] { core->endStreams(); });
+    asio::dispatch(executor, [core = std::move(core)] { core->leave(); });
 }
 
 }  // namespace strandcast

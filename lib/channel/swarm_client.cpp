@@ -2,6 +2,8 @@
 
 #include <strandcast/swarm_client.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace strandcast
@@ -12,6 +14,32 @@ class SwarmClientCore final : public ChannelClientCore<SwarmPayloads>
 public:
     using ChannelClientCore::ChannelClientCore;
 };
+
+namespace
+{
+
+ConsensusResult resultOf(const SwarmConsensus& event)
+{
+    if (event.result) return *event.result;
+    ConsensusResult result{.accepted = event.type == ConsensusStep::accepted};
+    if (!event.votes) return result;
+    for (const auto& [agentId, vote] : *event.votes)
+        ++(vote == Vote::yes ? result.votesFor : vote == Vote::no ? result.votesAgainst : result.abstentions);
+    return result;
+}
+
+asio::awaitable<ConsensusResult> resultWhenDecided(asio::awaitable<SwarmConsensus> decided)
+{
+    co_return resultOf(co_await std::move(decided));
+}
+
+asio::awaitable<DecisionResult> resultWhenDecided(asio::awaitable<SwarmDecision> decided)
+{
+    const auto event = co_await std::move(decided);
+    co_return *event.result;
+}
+
+}  // namespace
 
 SwarmChannelClient::SwarmChannelClient(WSClient& client) : core_(joinChannel<SwarmClientCore>(client)) {}
 
@@ -85,6 +113,28 @@ asio::awaitable<Receipt> SwarmChannelClient::propose(std::string swarmId, std::s
                                                          .type = ConsensusStep::proposed,
                                                          .proposal = std::move(proposal),
                                                          .ballot = std::move(ballot)});
+}
+
+asio::awaitable<ConsensusResult> SwarmChannelClient::waitForConsensus(std::string swarmId,
+                                                                      std::string proposalId,
+                                                                      std::chrono::milliseconds timeout)
+{
+    auto matter = matterOf(swarmId, proposalId);
+    auto tooLate = fmt::format("proposal '{}' of swarm '{}' was not decided after {} ms", proposalId, swarmId,
+                               timeout.count());
+    return resultWhenDecided(SwarmClientCore::waitFor<SwarmConsensus>(
+        core_, std::move(swarmId), std::move(matter), timeout, std::move(tooLate)));
+}
+
+asio::awaitable<DecisionResult> SwarmChannelClient::waitForDecision(std::string swarmId,
+                                                                    std::string decisionId,
+                                                                    std::chrono::milliseconds timeout)
+{
+    auto matter = matterOf(swarmId, decisionId);
+    auto tooLate = fmt::format("decision '{}' of swarm '{}' was not taken after {} ms", decisionId, swarmId,
+                               timeout.count());
+    return resultWhenDecided(SwarmClientCore::waitFor<SwarmDecision>(
+        core_, std::move(swarmId), std::move(matter), timeout, std::move(tooLate)));
 }
 
 ChannelStream<SwarmTopologyChange> SwarmChannelClient::topologyChanges(std::optional<std::string> swarmId)

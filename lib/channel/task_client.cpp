@@ -2,6 +2,8 @@
 
 #include <strandcast/task_client.hpp>
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace strandcast
@@ -70,6 +72,15 @@ asio::awaitable<Receipt> TaskChannelClient::reportCompleted(TaskCompletion event
 asio::awaitable<Receipt> TaskChannelClient::reportError(TaskError event)
 {
     return TaskClientCore::report(core_, std::move(event));
+}
+
+asio::awaitable<TaskCompletion> TaskChannelClient::waitForCompletion(std::string taskId,
+                                                                     std::chrono::milliseconds timeout)
+{
+    auto tooLate = fmt::format("task '{}' had not ended after {} ms", taskId, timeout.count());
+    auto matter = taskId;
+    return TaskClientCore::waitFor<TaskCompletion>(core_, std::move(taskId), std::move(matter), timeout,
+                                                   std::move(tooLate));
 }
 
 ChannelStream<TaskProgress> TaskChannelClient::progress(std::optional<std::string> taskId)

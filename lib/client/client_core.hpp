@@ -33,7 +33,8 @@ namespace strandcast
 {
 
 /// What a WSClient is a handle on. Its strands own it; so it outlives the handle until they have unwound.
-/// Used on its shard's thread alone, but for executor(), options(), sinks(), isConnected() and abandon().
+/// Used on its shard's thread alone, but for executor(), options(), sinks(), isGone(), isConnected() and
+/// abandon().
 class ClientCore final : public std::enable_shared_from_this<ClientCore>, private ConnectionHandler
 {
 public:
@@ -44,6 +45,8 @@ public:
     [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
     [[nodiscard]] const WSClientOptions& options() const noexcept { return options_; }
     [[nodiscard]] EventSinks& sinks() noexcept { return sinks_; }
+    /// Whether the handle has gone, for good.
+    [[nodiscard]] bool isGone() const noexcept { return gone_; }
     [[nodiscard]] bool isConnected() const noexcept { return connected_.load(std::memory_order_relaxed); }
 
     // The operations of WSClient, each of which owns the core while it runs.
