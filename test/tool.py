@@ -4,11 +4,13 @@
     tool.py STRANDCAST [WORD...]        only the cases that have one of the words in their name
 """
 import base64
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import struct
@@ -71,6 +73,26 @@ def publisher(url, topic, *arguments, stdin=subprocess.PIPE):
 def say(process, text):
     process.stdin.write(text)
     process.stdin.flush()
+
+
+class Skipped(Exception):
+    pass
+
+
+def issue(folder):
+    """A certificate for 127.0.0.1 that is its own authority, and its key."""
+    if not shutil.which("openssl"):
+        raise Skipped("openssl is not installed")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=strandcast test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                    "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def certificates():
+    with tempfile.TemporaryDirectory() as folder:
+        issue(folder)
+        yield folder
 
 
 class ForeignServer(threading.Thread):
@@ -212,6 +234,64 @@ def a_token_lets_in_and_another_does_not():
             refused = run("pub", server.url, "a", "1", *wrong)
             assert refused.returncode == 1 and "Invalid credentials" in refused.stderr, refused
             assert "secre" not in refused.stderr, refused
+
+
+def with_a_certificate_wss_is_served_and_spoken():
+    with certificates() as folder:
+        with serve("--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem") as server:
+            assert server.url.startswith("wss://127.0.0.1:"), server.first_line
+            with sub(server.url, "a", "--ca", f"{folder}/cert.pem") as watcher:
+                said = run("pub", server.url, "a", "1", "--ca", f"{folder}/cert.pem")
+                assert said.returncode == 0, said
+                assert watcher.lines(1) == ["a #1 1\n"]
+                refused = run("pub", server.url, "a", "1")
+                assert refused.returncode == 1 and refused.stderr.count("\n") == 1, refused
+                assert "certificate is not accepted: self-signed certificate" in refused.stderr, refused
+                plain = run("pub", server.url.replace("wss", "ws"), "a", "1")
+                assert plain.returncode == 1 and "wss is expected" in plain.stderr, plain
+                assert watcher.end() == 0
+            assert server.end() == 0
+    with serve() as server:
+        wrong = run("pub", server.url.replace("ws", "wss"), "a", "1")
+        assert wrong.returncode == 1 and "does not speak TLS" in wrong.stderr, wrong
+
+
+def a_hang_up_has_the_certificate_read_again():
+    with certificates() as folder:
+        arguments = ["serve", "--port", "0", "--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem"]
+        server = subprocess.Popen([strandcast, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            url = server.stdout.readline().split()[-1]
+            with sub(url, "a", "--ca", f"{folder}/cert.pem") as watcher:
+                issue(folder)
+                server.send_signal(signal.SIGHUP)
+                assert server.stderr.readline() == "strandcast: the certificate was read again\n"
+                said = run("pub", url, "a", "1", "--ca", f"{folder}/cert.pem")
+                assert said.returncode == 0, said
+                assert watcher.lines(1) == ["a #1 1\n"]
+                os.remove(f"{folder}/key.pem")
+                server.send_signal(signal.SIGHUP)
+                failure = server.stderr.readline()
+                assert "key.pem': No such file" in failure and "stays as it was" in failure, failure
+                assert run("pub", url, "a", "1", "--ca", f"{folder}/cert.pem").returncode == 0
+                assert watcher.end() == 0
+            server.terminate()
+            assert server.wait(TIMEOUT) == 0
+        finally:
+            server.kill()
+            server.wait(TIMEOUT)
+
+
+def files_for_tls_that_cannot_be_used_are_named():
+    with certificates() as folder:
+        for arguments, file in [(["serve", "--port", "0", "--tls-cert", f"{folder}/none", "--tls-key", f"{folder}/key.pem"], "none"),
+                                (["serve", "--port", "0", "--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/cert.pem"],
+                                 "cert.pem"),
+                                (["pub", "wss://127.0.0.1:1", "a", "1", "--ca", f"{folder}/key.pem"], "key.pem")]:
+            failed = run(*arguments)
+            assert failed.returncode == 1 and failed.stderr.count("\n") == 1, failed
+            assert f"{folder}/{file}'" in failed.stderr, failed
+        assert run("serve", "--tls-cert", f"{folder}/cert.pem").returncode == 2
 
 
 def a_server_out_of_reach_is_one_line_and_exit_code_1():
@@ -399,7 +479,7 @@ def wrong_arguments_are_told_with_exit_code_2():
     assert run().stderr == run("--help").stdout
     assert run("pub").stderr.startswith("strandcast: URL is required\n")
     assert "'-1' is no count" in run("serve", "--queue-size", "-1").stderr
-    for url in ["http://x", "wss://x", "ws://", "ws://x:0", "ws://[::1"]:
+    for url in ["http://x", "wss//x", "wss://", "ws://", "ws://x:0", "ws://[::1"]:
         failed = run("pub", url, "a", "1")
         assert failed.returncode == 1 and "invalid URL" in failed.stderr, (url, failed)
 
@@ -416,7 +496,7 @@ def take_too_long(*_):
 
 def main():
     this = sys.modules[__name__]
-    apart = {"main", "run", "serve", "sub", "publisher", "say", "take_too_long"}
+    apart = {"main", "run", "issue", "certificates", "serve", "sub", "publisher", "say", "take_too_long"}
     only = sys.argv[2:]
     signal.signal(signal.SIGALRM, take_too_long)
     passed = failed = 0
@@ -430,6 +510,8 @@ def main():
             case()
             passed += 1
             print(f"ok: {name.replace('_', ' ')}")
+        except Skipped as why:
+            print(f"skipped: {name.replace('_', ' ')}: {why}")
         except Exception:  # whatever it is, the other cases run
             failed += 1
             print(f"FAILED: {name.replace('_', ' ')}: {traceback.format_exc()}")

@@ -38,6 +38,7 @@ struct PubArguments
     std::string topic;
     std::string json;
     std::optional<std::string> token;
+    std::string caFile;
     bool broadcast = false;
 };
 
@@ -181,7 +182,10 @@ asio::awaitable<void> publishLines(LineReader& lines, Pipeline& pipeline)
 
 asio::awaitable<int> pub(asio::io_context& io, PubArguments arguments)
 {
-    WSClient client(io, {.url = arguments.url, .token = arguments.token, .reconnect = false});
+    WSClient client(io, {.url = arguments.url,
+                         .tls = {.caFile = arguments.caFile},
+                         .token = arguments.token,
+                         .reconnect = false});
     co_await client.connect();
     Pipeline pipeline(io, client, arguments);
     std::optional<LineReader> lines;
@@ -210,11 +214,14 @@ void addPub(CLI::App& app, Run& run)
 {
     auto arguments = std::make_shared<PubArguments>();
     auto* command = app.add_subcommand("pub", "Publish JSON on a topic, and wait until the server has it");
-    command->add_option("URL", arguments->url, "Where the server is: ws://host[:port][/path]")->required();
+    command->add_option("URL", arguments->url, "Where the server is: ws:// or wss://host[:port][/path]")
+        ->required();
     command->add_option("TOPIC", arguments->topic, "What to publish on")->required();
     command->add_option("JSON", arguments->json, "A JSON value; or - for one per line of standard input")
         ->required();
     command->add_option("--token", arguments->token, "The token to authenticate with");
+    command->add_option("--ca", arguments->caFile,
+                        "PEM file of the authorities to trust with wss://, instead of the system's");
     command->add_flag("--broadcast", arguments->broadcast, "Also to this client itself, were it subscribed");
     command->footer(
         "Exit code 1 where something was refused, each with its reason on standard error, or the\n"

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 #include "line_writer.hpp"
+#include "report.hpp"
 #include "run_until_signal.hpp"
 
 #include <strandcast/agent_server.hpp>
@@ -11,7 +12,7 @@
 
 #include <asio/cancellation_state.hpp>
 #include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
+#include <asio/signal_set.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
 #include <fmt/format.h>
@@ -22,8 +23,10 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
@@ -46,6 +49,8 @@ struct ServeArguments
     std::uint16_t port = 8080;
     std::string host = "127.0.0.1";
     std::string token;
+    std::string certificate;
+    std::string privateKey;
     std::size_t queueSize = 1'000;
     std::string rateLimit = "100/60";
     std::size_t maxConnections = 1'000;
@@ -141,6 +146,8 @@ WSServerOptions optionsOf(const ServeArguments& arguments)
     WSServerOptions options;
     options.port = arguments.port;
     options.host = arguments.host;
+    if (!arguments.certificate.empty())
+        options.tls = {.certificates = {{arguments.certificate, arguments.privateKey}}};
     if (!arguments.token.empty()) options.authenticate = accepting(arguments.token);
     options.rateLimit = *rateLimitOf(arguments.rateLimit);
     options.maxConnections = arguments.maxConnections;
@@ -151,11 +158,31 @@ WSServerOptions optionsOf(const ServeArguments& arguments)
     return options;
 }
 
-asio::awaitable<void> waitForEnd()
+void reloadCertificates(WSServer& server)
 {
-    asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-    asio::error_code ended;
-    co_await never.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+    try
+    {
+        server.reloadCertificates();
+        report("the certificate was read again");
+    }
+    catch (const std::exception& error)
+    {
+        report(std::string(error.what()) + "; the certificate stays as it was");
+    }
+}
+
+/// Until it is cancelled. With TLS a hang-up signal has the certificate read again, as is the custom.
+asio::awaitable<void> waitForEnd(WSServer& server, bool hasTls)
+{
+    asio::signal_set hangUp(co_await asio::this_coro::executor);
+    if (hasTls) hangUp.add(SIGHUP);
+    for (;;)
+    {
+        asio::error_code ended;
+        co_await hangUp.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+        if (ended) co_return;
+        reloadCertificates(server);
+    }
 }
 
 /// On the pool, or with none on the command's own thread.
@@ -170,11 +197,12 @@ asio::awaitable<int> serve(asio::io_context& io, const ShardPool* pool, ServeArg
     co_await server.start();
     const bool isV6 = arguments.host.find(':') != std::string::npos;
     LineWriter output(io);
-    const auto line = fmt::format("strandcast: listening on ws://{}:{}\n",
-                                  isV6 ? '[' + arguments.host + ']' : arguments.host, server.port());
+    const auto line =
+        fmt::format("strandcast: listening on {}://{}:{}\n", arguments.certificate.empty() ? "ws" : "wss",
+                    isV6 ? '[' + arguments.host + ']' : arguments.host, server.port());
     // Whoever reads no more need not be told.
     static_cast<void>(co_await output.write(line));
-    co_await waitForEnd();
+    co_await waitForEnd(server, !arguments.certificate.empty());
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await server.shutdown();
     co_return 0;
@@ -195,6 +223,13 @@ void addServe(CLI::App& app, Run& run)
     command
         ->add_option("--token", arguments->token, "The token that clients must give; none lets everybody in")
         ->check(checkToken);
+    auto* const certificate = command->add_option(
+        "--tls-cert", arguments->certificate,
+        "Serve wss:// with the certificate in this PEM file, behind which its chain may stand");
+    auto* const privateKey =
+        command->add_option("--tls-key", arguments->privateKey, "PEM file of the certificate's private key");
+    certificate->needs(privateKey);
+    privateKey->needs(certificate);
     command
         ->add_option("--queue-size", arguments->queueSize,
                      "Events that wait for a slow client before the oldest is dropped")
@@ -220,7 +255,7 @@ void addServe(CLI::App& app, Run& run)
         ->capture_default_str();
     command->footer(
         "Prints one line when it listens. Ctrl-C and SIGTERM shut it down in good order, which is\n"
-        "exit code 0; a second one ends it at once.");
+        "exit code 0; a second one ends it at once. With TLS, SIGHUP has it read the certificate again.");
     command->callback(
         [arguments, &run]
         {

@@ -33,6 +33,7 @@ struct SubArguments
     std::string url;
     std::vector<std::string> patterns;
     std::optional<std::string> token;
+    std::string caFile;
     bool json = false;
 };
 
@@ -41,6 +42,7 @@ WSClientOptions optionsOf(const SubArguments& arguments)
     WSClientOptions options;
     options.url = arguments.url;
     options.token = arguments.token;
+    options.tls.caFile = arguments.caFile;
     options.reconnect = false;
     // A reader such as a pager pauses, and would rather wait than miss something.
     options.queueSize = 100'000;
@@ -134,10 +136,13 @@ void addSub(CLI::App& app, Run& run)
 {
     auto arguments = std::make_shared<SubArguments>();
     auto* command = app.add_subcommand("sub", "Print the events of topics, a line each, until Ctrl-C");
-    command->add_option("URL", arguments->url, "Where the server is: ws://host[:port][/path]")->required();
+    command->add_option("URL", arguments->url, "Where the server is: ws:// or wss://host[:port][/path]")
+        ->required();
     command->add_option("PATTERN", arguments->patterns, "Topics, or patterns: * is one segment, # any number")
         ->required();
     command->add_option("--token", arguments->token, "The token to authenticate with");
+    command->add_option("--ca", arguments->caFile,
+                        "PEM file of the authorities to trust with wss://, instead of the system's");
     command->add_flag("--json", arguments->json, "Print each event as it came from the wire");
     command->footer(
         "Prints 'strandcast: subscribed' to standard error when events can come. Exit code 0 after\n"

@@ -7,6 +7,7 @@
 #include <strandcast/event_stream.hpp>
 #include <strandcast/message.hpp>
 #include <strandcast/random.hpp>
+#include <strandcast/tls.hpp>
 #include <strandcast/topics.hpp>
 
 #include <asio/any_io_executor.hpp>
@@ -29,7 +30,8 @@ class ClientCore;
 
 struct WSClientOptions
 {
-    std::string url;                        ///< ws://host[:port][/path][?query]
+    std::string url;                        ///< ws://host[:port][/path][?query], or wss:// for TLS
+    TlsClientOptions tls = {};              ///< for wss://; without effect on ws://
     std::optional<std::string> token = {};  ///< sent in `auth` where there is one
     std::optional<Json> metadata = {};      ///< sent beside the token: a JSON object
 
@@ -149,10 +151,11 @@ using Lifecycle = std::variant<Connected, Disconnected, Authenticated, Reconnect
 class WSClient
 {
 public:
-    /// @throws Error with Errc::invalidArgument for a URL that is none.
+    /// @throws Error with Errc::invalidArgument for a URL that is none, or a file for TLS that cannot be
+    /// used, which it names.
     WSClient(asio::io_context& io, WSClientOptions options);
     /// `executor` is one of an asio::io_context.
-    /// @throws Error with Errc::invalidArgument where it is of another kind, or for a URL that is none.
+    /// @throws Error with Errc::invalidArgument where it is of another kind, or as above.
     WSClient(const asio::any_io_executor& executor, WSClientOptions options);
     WSClient(WSClient&&) noexcept;
     WSClient& operator=(WSClient&&) = delete;

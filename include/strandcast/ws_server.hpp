@@ -6,6 +6,7 @@
 #include <strandcast/message.hpp>
 #include <strandcast/random.hpp>
 #include <strandcast/server_events.hpp>
+#include <strandcast/tls.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/awaitable.hpp>
@@ -74,6 +75,7 @@ struct WSServerOptions
     std::string host =
         "127.0.0.1";        ///< the numeric address to listen on: "0.0.0.0" or "::" is every interface
     std::string path = {};  ///< the one path that is served; empty is any
+    std::optional<TlsServerOptions> tls = {};  ///< wss:// instead of ws://
 
     Authenticate authenticate = {};  ///< without one, every client is authenticated at once
     Authorize authorize = {};        ///< without one, every client may do everything
@@ -143,9 +145,10 @@ struct ClientInfo
 class WSServer
 {
 public:
+    /// @throws Error with Errc::invalidArgument for a file for TLS that cannot be used, which it names.
     explicit WSServer(asio::io_context& io, WSServerOptions options = {});
     /// `executor` is one of an asio::io_context.
-    /// @throws Error with Errc::invalidArgument where it is of another kind.
+    /// @throws Error with Errc::invalidArgument where it is of another kind, or as above.
     explicit WSServer(const asio::any_io_executor& executor, WSServerOptions options = {});
     /// With a part on every shard of the pool, over which the connections are spread one after the other.
     /// Hooks run on the shard of their client, so on several threads at a time.
@@ -162,6 +165,12 @@ public:
     /// down", waits for their Close up to `closeTimeout`, and ends what is left. When it returns, every
     /// strand of the server has ended. Harmless where it does not run. Cancelling it insists at once.
     [[nodiscard]] asio::awaitable<void> shutdown();
+
+    /// Reads the files of `tls` again: clients that come from now on get what is in them now, and those that
+    /// are there stay. Where one cannot be used all is as it was. It blocks for as long as reading does. From
+    /// any thread; nothing to do without TLS.
+    /// @throws Error with Errc::invalidArgument, naming the file and what is wrong with it.
+    void reloadCertificates();
 
     /// The port it listens on; 0 while it does not. From any thread.
     [[nodiscard]] std::uint16_t port() const noexcept;

@@ -39,7 +39,7 @@ Strand<> ClientCore::attempt(std::shared_ptr<ClientCore> core)
 Strand<> ClientCore::open(std::shared_ptr<ClientCore> core,
                           std::shared_ptr<std::optional<OpenedWebSocket>> opened)
 {
-    auto open = co_await openWebSocket(core->url_, core->shard_->random());
+    auto open = co_await openWebSocket(core->url_, core->shard_->random(), core->tls_.get());
     opened->emplace(std::move(open));
 }
 

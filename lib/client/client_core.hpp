@@ -161,6 +161,7 @@ private:
     const ShardExecutor executor_;
     const WSClientOptions options_;
     const Url url_;
+    const std::unique_ptr<const TlsClientContext> tls_;  // where the URL says so
     const ConnectionOptions connectionOptions_;
     std::shared_ptr<Shard> shard_;
     TaskGroup lives_;         // the strand of a life, one at a time

@@ -7,9 +7,11 @@
 
 #include <strandcast/error.hpp>
 
+#include <asio/this_coro.hpp>
 #include <fmt/format.h>
 
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace strandcast
@@ -17,6 +19,9 @@ namespace strandcast
 
 namespace
 {
+
+// What a server of TLS that is no server of ours says to a request without (RFC 8446, section 5.1).
+constexpr std::string_view tlsAlert = "\x15\x03";
 
 [[noreturn]] void fail(const Url& url, const std::string& why)
 {
@@ -37,9 +42,12 @@ Strand<> send(Transport& transport, const Url& url, std::string text)
 
 }  // namespace
 
-Strand<OpenedWebSocket> openWebSocket(Url url, Random& random)
+Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls)
 {
     OpenedWebSocket opened{co_await connectTcp(url.host, url.port), {}};
+    if (url.isSecure)
+        opened.transport =
+            tls->secure(co_await asio::this_coro::executor, std::move(opened.transport), url.host);
     const UpgradeRequest request{
         .host = url.hostHeader(), .target = url.target, .key = makeKey(random.next(), random.next())};
     co_await send(*opened.transport, url, upgradeRequest(request));
@@ -58,6 +66,8 @@ Strand<OpenedWebSocket> openWebSocket(Url url, Random& random)
         case Transfer::Outcome::failed: fail(url, transfer.error.message());
         }
         bytes.resize(transfer.size);
+        if (!url.isSecure && parser.head().startLine.empty() && bytes.starts_with(tlsAlert))
+            fail(url, "the server speaks TLS: wss:// is expected");
         bytes.erase(0, parser.feed(bytes));
         // Another protocol's greeting may be all that this peer says before it waits in its turn.
         const auto& startLine = parser.head().startLine;

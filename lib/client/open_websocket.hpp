@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/url.hpp"
+#include "transport/tls_context.hpp"
 
 #include <strandcast/random.hpp>
 #include <strandcast/strand.hpp>
@@ -19,9 +20,9 @@ struct OpenedWebSocket
     std::string received;  ///< what came behind the server's answer
 };
 
-/// Connects to a server over TCP and upgrades to WebSocket.
+/// Connects to a server over TCP, with `tls` where its URL says so, and upgrades to WebSocket.
 /// @throws Error with Errc::connectFailed, naming the address and the cause; asio::system_error with
 /// operation_aborted when cancelled.
-[[nodiscard]] Strand<OpenedWebSocket> openWebSocket(Url url, Random& random);
+[[nodiscard]] Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls);
 
 }  // namespace strandcast

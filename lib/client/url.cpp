@@ -15,7 +15,13 @@ namespace strandcast
 namespace
 {
 
-constexpr std::string_view scheme = "ws://";
+constexpr std::string_view plainScheme = "ws://";
+constexpr std::string_view secureScheme = "wss://";
+
+std::uint16_t defaultPort(bool isSecure)
+{
+    return isSecure ? 443 : 80;
+}
 
 [[noreturn]] void refuse(std::string_view url, std::string_view why)
 {
@@ -40,15 +46,17 @@ std::uint16_t portOf(std::string_view text, std::string_view url)
 
 Url Url::parse(std::string_view text)
 {
-    if (equalIgnoringCase(text.substr(0, 6), "wss://")) refuse(text, "wss is not supported; ws:// is");
+    Url url;
+    url.isSecure = equalIgnoringCase(text.substr(0, secureScheme.size()), secureScheme);
+    url.port = defaultPort(url.isSecure);
+    const auto scheme = url.isSecure ? secureScheme : plainScheme;
     if (!equalIgnoringCase(text.substr(0, scheme.size()), scheme))
-        refuse(text, "ws://host[:port][/path] is expected");
+        refuse(text, "ws://host[:port][/path] or wss:// is expected");
     if (!std::all_of(text.begin(), text.end(), isVisible))
         refuse(text, "it has a space or a character beyond ASCII");
     auto rest = text.substr(scheme.size());
     if (rest.find('#') != std::string_view::npos) refuse(text, "a fragment has no meaning here");
 
-    Url url;
     const auto authorityEnd = std::min(rest.find_first_of("/?"), rest.size());
     auto authority = rest.substr(0, authorityEnd);
     rest.remove_prefix(authorityEnd);
@@ -79,7 +87,7 @@ Url Url::parse(std::string_view text)
 std::string Url::hostHeader() const
 {
     const auto name = host.find(':') == std::string::npos ? host : '[' + host + ']';
-    return port == 80 ? name : fmt::format("{}:{}", name, port);
+    return port == defaultPort(isSecure) ? name : fmt::format("{}:{}", name, port);
 }
 
 }  // namespace strandcast

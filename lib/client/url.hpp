@@ -7,11 +7,12 @@
 namespace strandcast
 {
 
-/// Where a server is: `ws://host[:port][/path][?query]` (RFC 6455, section 3).
+/// Where a server is: `ws://host[:port][/path][?query]`, or `wss://` for TLS (RFC 6455, section 3).
 struct Url
 {
-    std::string host;  ///< a name or a numeric address; an IPv6 address without its brackets
-    std::uint16_t port = 80;
+    std::string host;          ///< a name or a numeric address; an IPv6 address without its brackets
+    std::uint16_t port = 80;   ///< 443 for wss
+    bool isSecure = false;     ///< wss
     std::string target = "/";  ///< path and query
 
     /// The Host header: with the port where it is not the scheme's own.

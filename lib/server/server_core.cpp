@@ -24,6 +24,10 @@ namespace
 
 using namespace std::chrono_literals;
 
+// To who speaks HTTP where TLS is expected: a person, mostly, who reads the first line alone.
+constexpr auto plainAnswer =
+    "HTTP/1.1 400 TLS is spoken here: wss is expected\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 // With no descriptor left accepting waits for some to come back, and asks ever more rarely.
 constexpr std::chrono::milliseconds firstAcceptPause = 10ms;
 constexpr std::chrono::milliseconds longestAcceptPause = 1s;
@@ -95,6 +99,14 @@ private:
 
 }  // namespace
 
+ServerTotals::ServerTotals(ShardExecutor first, const WSServerOptions& options, std::size_t ofParts)
+    : parts(ofParts),
+      events(first, options.eventStreamSize),
+      handshakes(std::make_shared<HandshakeSlots>(first, *options.clock, options.maxHandshakes)),
+      tls(options.tls ? std::make_unique<TlsServerContext>(*options.tls, plainAnswer) : nullptr)
+{
+}
+
 ServerCore::ServerCore(ShardExecutor executor, const WSServerOptions& options)
     : ServerCore(executor, options, std::make_shared<ServerTotals>(executor, options, 1))
 {
@@ -164,13 +176,19 @@ std::shared_ptr<ServerCore> ServerCore::nextPart()
     return parts_[lastPart_].lock();
 }
 
+std::unique_ptr<Transport> ServerCore::transportOf(TcpSocket socket) const
+{
+    auto transport = std::make_unique<TcpTransport>(std::move(socket));
+    if (!totals_->tls) return transport;
+    return totals_->tls->secure(executor_, std::move(transport));
+}
+
 void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket, HandshakeSlots::Slot slot)
 {
     if (!core->admitting_) return;  // nobody would end it any more
     try
     {
-        core->run_->sessions.spawn(
-            serve(core, std::make_unique<TcpTransport>(std::move(socket)), std::move(slot)));
+        core->run_->sessions.spawn(serve(core, core->transportOf(std::move(socket)), std::move(slot)));
     }
     catch (const std::exception& failure)
     {

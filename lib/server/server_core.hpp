@@ -11,6 +11,7 @@
 #include "server/server_event_sinks.hpp"
 #include "server/upgrade.hpp"
 #include "transport/tcp.hpp"
+#include "transport/tls_context.hpp"
 
 #include <strandcast/message.hpp>
 #include <strandcast/strand.hpp>
@@ -39,20 +40,16 @@ struct NumberedClient
 /// What the parts of one server share, whichever thread runs them.
 struct ServerTotals
 {
-    ServerTotals(ShardExecutor first, const WSServerOptions& options, std::size_t ofParts)
-        : parts(ofParts),
-          events(first, options.eventStreamSize),
-          handshakes(std::make_shared<HandshakeSlots>(first, *options.clock, options.maxHandshakes))
-    {
-    }
+    ServerTotals(ShardExecutor first, const WSServerOptions& options, std::size_t ofParts);
 
     const std::size_t parts;
     ServerEventSinks events;
     const std::shared_ptr<HandshakeSlots> handshakes;
-    std::atomic<std::uint64_t> connections = 0;  ///< so many there have been
-    std::atomic<std::size_t> open = 0;           ///< so many there are
-    std::atomic<std::uint64_t> runs = 0;         ///< so often the server was to be started
-    std::atomic<std::uint64_t> run = 0;          ///< the one that has begun last, 0 before the first
+    const std::unique_ptr<TlsServerContext> tls;  ///< none: ws://
+    std::atomic<std::uint64_t> connections = 0;   ///< so many there have been
+    std::atomic<std::size_t> open = 0;            ///< so many there are
+    std::atomic<std::uint64_t> runs = 0;          ///< so often the server was to be started
+    std::atomic<std::uint64_t> run = 0;           ///< the one that has begun last, 0 before the first
 };
 
 /// What a WSServer is a handle on: a server, or its part on one shard of a pool. Its strands own it; so it
@@ -154,6 +151,8 @@ private:
     [[nodiscard]] static Strand<> accept(std::shared_ptr<ServerCore> core);
     [[nodiscard]] static Strand<asio::error_code> acceptOne(std::shared_ptr<ServerCore> core);
     [[nodiscard]] std::shared_ptr<ServerCore> nextPart();
+    /// A connection that was accepted, as what its bytes go through.
+    [[nodiscard]] std::unique_ptr<Transport> transportOf(TcpSocket socket) const;
     static void adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket, HandshakeSlots::Slot slot);
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,

@@ -40,6 +40,11 @@ asio::awaitable<void> WSServer::shutdown()
     return ServerParts::shutdown(parts_);
 }
 
+void WSServer::reloadCertificates()
+{
+    if (const auto& tls = parts_->first().totals().tls) tls->reload();
+}
+
 std::uint16_t WSServer::port() const noexcept
 {
     return parts_->first().port();
