@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace swarm
@@ -19,7 +20,7 @@ namespace swarm
 class Board
 {
 public:
-    Board();
+    Board(std::string title, std::string hint, std::size_t taskCount);
 
     void countEvent() noexcept { ++events_; }
 
@@ -31,16 +32,21 @@ public:
     void taskAssigned(const std::string& id, const std::string& agent);
     void taskProgress(const std::string& id, double percent);
     void taskEnded(const std::string& id, bool isCompleted);
-    void vote(const std::string& id, const std::string& state);
+    void voteBegins(const std::string& id);
+    void voteEnded(const std::string& id, const std::string& result);
 
-    /// Draws everything, with `headline` above it, where the last drawing stands.
-    void draw(const std::string& headline);
+    /// What is worth a line of its own.
+    void tell(const std::string& news);
+
+    /// Draws everything where the last drawing stands.
+    void draw();
 
 private:
     struct Agent
     {
-        bool isHealthy = true;
-        bool isGone = false;
+        std::string_view state = {};
+        bool isThere = true;
+        bool isWell = true;
         std::size_t tasksCompleted = 0;
     };
     struct Task
@@ -49,20 +55,27 @@ private:
         std::string agent;
         double percent = 0;
         std::string vote;
+        bool isVotedOn = false;  // and not decided
         std::optional<bool> isCompleted;
     };
+    using Lines = std::vector<terminal::Line>;
 
     void print(const std::string& line) const;
     void measureRate();
+    [[nodiscard]] Lines head() const;
     [[nodiscard]] terminal::Line lineOf(const std::string& id, const Agent& agent) const;
-    [[nodiscard]] terminal::Line lineOf(const Task& task, std::size_t width) const;
     [[nodiscard]] std::vector<const Task*> tasksToShow(std::size_t room) const;
 
+    const std::string title_;
+    const std::string hint_;
+    const std::size_t taskCount_;
     std::optional<terminal::Screen> screen_;
     std::map<std::string, Agent> agents_;
     std::map<std::string, Task> tasks_;
     std::deque<std::string> ended_;  // the last ones
+    std::deque<std::string> news_;   // the last ones
     std::size_t endedCount_ = 0;
+    std::size_t decided_ = 0;
     std::uint64_t events_ = 0;
     std::uint64_t eventsBefore_ = 0;
     double rate_ = 0;

@@ -26,7 +26,7 @@ bool isLeftOut(const fs::path& folder)
 std::vector<File> filesBelow(const fs::path& root)
 {
     std::vector<File> files;
-    fs::recursive_directory_iterator entry(root);
+    fs::recursive_directory_iterator entry(root, fs::directory_options::skip_permission_denied);
     for (const fs::recursive_directory_iterator end; entry != end; ++entry)
     {
         if (entry->is_symlink()) continue;

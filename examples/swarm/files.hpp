@@ -16,7 +16,8 @@ struct File
 };
 
 /// The regular files below `root`, in the order of their paths; no link is followed. Folders that hold a
-/// version control's or a build's own files are left out, and what packages of others are installed in.
+/// version control's or a build's own files are left out, and what packages of others are installed in, and
+/// those that may not be read.
 /// @throws std::filesystem::filesystem_error where `root` is no directory that can be read.
 [[nodiscard]] std::vector<File> filesBelow(const std::filesystem::path& root);
 
