@@ -93,7 +93,7 @@ struct Gap
 {
     enum class Reason : std::uint8_t
     {
-        dropped,       ///< the stream's reader was slower than its bound allows
+        dropped,       ///< the stream's reader, or the client for its server, was slower than a bound allows
         disconnected,  ///< the connection was lost, and what was sent meanwhile is unknown
     };
 

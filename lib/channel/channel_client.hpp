@@ -154,6 +154,12 @@ public:
         malformed_.missed();
     }
 
+    void missed(const std::string& name) override
+    {
+        const auto topic = ChannelTopic::parse(name);
+        if (topic && topic->channel == channel) missed();
+    }
+
     void resumed() override { TopicWants::renew(wants_); }
 
     void ended() override

@@ -185,6 +185,7 @@ void ClientCore::ended(const CloseReason& reason)
     negotiationId_.clear();
     authId_.clear();
     unwanted_.clear();
+    numbers_.beginAnew();
     if (std::exchange(attempt_.isAnnounced, false)) sinks_.push(Disconnected{reason});
     if (life_->isEstablished && !life_->isCalledOff && !gone_) sinks_.pushLost();
     life_->isEnding = !life_->isEstablished || !mayTryAgain();

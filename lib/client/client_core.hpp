@@ -7,6 +7,7 @@
 #include "client/pending_replies.hpp"
 #include "client/send_line.hpp"
 #include "client/subscriptions.hpp"
+#include "client/topic_numbers.hpp"
 #include "client/url.hpp"
 #include "connection/peer_connection.hpp"
 #include "connection/shard.hpp"
@@ -151,6 +152,7 @@ private:
     void report(Errc code, std::string text);
     void complete(Message& message) const;
     std::size_t sendNow(const Message& message);
+    void noteSent(const Message& message);
     [[nodiscard]] bool isReady() const;
     [[nodiscard]] bool hasRoom() const;
     [[nodiscard]] Clock& clock() const noexcept { return shard_->clock(); }
@@ -173,6 +175,7 @@ private:
     EventSinks sinks_;
     PendingReplies pending_;
     Subscriptions subscriptions_;
+    TopicNumbers numbers_;
     std::set<std::string> unwanted_;    // what the server is still to be told that nobody wants
     std::shared_ptr<ClientLife> life_;  // none where nothing was begun, or all has ended
     std::uint64_t lastConnect_ = 0;     // connect() calls are counted,

@@ -126,7 +126,21 @@ std::size_t ClientCore::sendNow(const Message& message)
     scratch_.clear();
     appendMessage(scratch_, message, version_);
     connection_->send(scratch_);
+    noteSent(message);
     return scratch_.size();
+}
+
+// What makes numbers be missing in what comes.
+void ClientCore::noteSent(const Message& message)
+{
+    if (const auto* const publish = std::get_if<PublishMessage>(&message))
+    {
+        if (!publish->broadcast) numbers_.passedOver();
+    }
+    else if (const auto* const unsubscribe = std::get_if<UnsubscribeMessage>(&message))
+    {
+        numbers_.unsubscribed(unsubscribe->topics);
+    }
 }
 
 }  // namespace strandcast

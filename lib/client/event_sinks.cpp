@@ -109,6 +109,16 @@ void EventSinks::push(EventMessage event)
     give(recipients_.back(), std::move(event));  // the last needs no copy
 }
 
+void EventSinks::push(const Gap& gap, const std::string& topic)
+{
+    for (const auto& tap : taps()) tap->missed(topic);
+    const std::lock_guard lock(mutex_);
+    const auto matching = byPattern_.match(topic);
+    recipients_.assign(matching.begin(), matching.end());
+    recipients_.insert(recipients_.end(), ofEverything_.begin(), ofEverything_.end());
+    for (const auto number : recipients_) give(number, gap);
+}
+
 void EventSinks::pushReplayed(EventMessage event)
 {
     const auto replay = replays_.find(*event.replay);

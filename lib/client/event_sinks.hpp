@@ -47,6 +47,8 @@ public:
     /// Gives an event to every stream that it matches; one that is replayed only to that which asked for it.
     void push(EventMessage event);
     void push(Lifecycle happened);
+    /// Events of `topic` are missing: told to every stream that one of them would have been for.
+    void push(const Gap& gap, const std::string& topic);
 
     /// The connection was lost: a gap of unknown size in every stream of events.
     void pushLost();

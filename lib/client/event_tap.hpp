@@ -2,6 +2,8 @@
 
 #include <strandcast/ws_client.hpp>
 
+#include <string>
+
 namespace strandcast
 {
 
@@ -17,6 +19,9 @@ public:
 
     /// Events may have been missed: the connection was lost.
     virtual void missed() = 0;
+
+    /// Events of this topic were: the server dropped them.
+    virtual void missed(const std::string& topic) = 0;
 
     /// What was missed is over, and what was subscribed to is again.
     virtual void resumed() = 0;

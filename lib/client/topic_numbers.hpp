@@ -1,0 +1,59 @@
+#pragma once
+
+#include "topic/trie.hpp"
+
+#include <strandcast/ws_client.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace strandcast
+{
+
+/// What the numbers of one connection's events tell. A topic's count from 1 without holes, and who is
+/// subscribed gets them all but its own: so one that is passed over was dropped on its way. Nothing is said
+/// where that is not certain.
+class TopicNumbers
+{
+public:
+    /// So many topics are remembered at least, those that had an event last.
+    explicit TopicNumbers(std::size_t maxTopics = 10'000) : maxTopics_(maxTopics) {}
+
+    /// What is missing between the last event of this one's topic and this one.
+    [[nodiscard]] std::optional<Gap> gapBefore(const EventMessage& event);
+
+    /// The client publishes something that does not come back to it. When is not known: the answer may be
+    /// older than events that come behind it, and a connection's publish may be logged after its end.
+    void passedOver() noexcept { ++passedOver_; }
+
+    /// What comes of these is not all there is any more, also if they are asked for again: events that were
+    /// on their way come before and behind the answers.
+    void unsubscribed(const std::vector<std::string>& topics);
+
+    /// What follows comes on another connection.
+    void beginAnew();
+
+private:
+    struct Topic
+    {
+        std::uint64_t last;
+        std::uint64_t passedOver = 0;  // of the client's own publishes, those taken for this topic's
+    };
+    using Topics = std::unordered_map<std::string, Topic>;
+
+    [[nodiscard]] bool isCertain(const std::string& topic);
+    [[nodiscard]] Topic& find(const std::string& topic, std::uint64_t number);
+
+    const std::size_t maxTopics_;
+    std::uint64_t passedOver_ = 0;
+    Topics recent_;
+    Topics older_;  // what was recent until that was full
+    Trie<char> unsubscribed_;
+    bool isBlind_ = false;  // too much was unsubscribed to be remembered
+};
+
+}  // namespace strandcast
