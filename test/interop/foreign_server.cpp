@@ -4,6 +4,7 @@
 #include <strandcast/strandcast.hpp>
 
 #include <asio/co_spawn.hpp>
+#include <asio/experimental/awaitable_operators.hpp>
 #include <asio/io_context.hpp>
 #include <fmt/format.h>
 
@@ -22,6 +23,7 @@ namespace
 
 using namespace strandcast;
 using namespace std::chrono_literals;
+using namespace asio::experimental::awaitable_operators;
 
 void require(bool isSo, std::string_view what)
 {
@@ -183,6 +185,53 @@ asio::awaitable<void> aConnectionThatWasCutIsReplacedAndItsTopicsSubscribedAgain
     co_await speaker.disconnect();
 }
 
+asio::awaitable<void> reportTheEndOf(TaskChannelClient& tasks, std::string taskId)
+{
+    co_await tasks.reportCompleted({.taskId = std::move(taskId), .result = Json(1)});
+}
+
+asio::awaitable<void> tasksAreReportedAndAwaitedThoughTheServerKnowsNoChannels(Peers peers)
+{
+    auto listener = peers.client();
+    auto speaker = peers.client();
+    co_await listener.connect();
+    co_await speaker.connect();
+    TaskChannelClient heard(listener);
+    TaskChannelClient said(speaker);
+    auto progress = heard.progress("t1");
+    co_await heard.subscribeToTask("t1");
+    co_await said.reportProgress({.taskId = "t1", .progress = 50, .status = TaskStatus::inProgress});
+    const auto half = co_await progress.next();
+    require(half && half->progress == 50, "progress comes");
+    const auto end = co_await (heard.waitForCompletion("t1", 20s) && reportTheEndOf(said, "t1"));
+    require(end.status == TaskOutcome::completed && end.result == Json(1), "what is awaited comes");
+    co_await listener.disconnect();
+    co_await speaker.disconnect();
+}
+
+asio::awaitable<void> aProposalIsVotedOnThoughTheServerKnowsNoChannels(Peers peers)
+{
+    auto proposer = peers.client();
+    auto voter = peers.client();
+    co_await proposer.connect();
+    co_await voter.connect();
+    SwarmChannelClient proposing(proposer);
+    SwarmChannelClient voting(voter);
+    auto votes = proposing.consensus("s1");
+    auto proposals = voting.consensus("s1");
+    co_await proposing.subscribeToSwarm("s1");
+    co_await voting.subscribeToSwarm("s1");
+    const Json proposal(7);
+    co_await proposing.propose("s1", "p1", proposal);
+    const auto proposed = co_await proposals.next();
+    require(proposed && proposed->proposal == proposal, "the proposal comes");
+    co_await voting.submitVote("s1", proposed->proposalId, Vote::yes, "a1");
+    const auto vote = co_await votes.next();
+    require(vote && vote->votes && vote->votes->at(0).vote == Vote::yes, "and the vote");
+    co_await proposer.disconnect();
+    co_await voter.disconnect();
+}
+
 struct Case
 {
     std::string_view name;
@@ -198,6 +247,10 @@ constexpr Case cases[] = {
     {"an error finds its request by its messageId", anErrorFindsItsRequestByItsMessageId},
     {"a connection that was cut is replaced, and its topics subscribed again",
      aConnectionThatWasCutIsReplacedAndItsTopicsSubscribedAgain},
+    {"tasks are reported and awaited, though the server knows no channels",
+     tasksAreReportedAndAwaitedThoughTheServerKnowsNoChannels},
+    {"a proposal is voted on, though the server knows no channels",
+     aProposalIsVotedOnThoughTheServerKnowsNoChannels},
     {"an error that names no request is told all the same", anErrorThatNamesNoRequestIsToldAllTheSame},
 };
 
