@@ -251,6 +251,22 @@ async def votes_of_agents_reach_whoever_watches_the_swarms():
         await peer.close()
 
 
+async def a_ballot_that_a_client_opens_is_counted_by_the_server_and_closed_at_its_deadline():
+    proposer, voter, watcher = [await Peer.authenticated() for _ in range(3)]
+    await watcher.request("subscribe", topics=["swarm.consensus"])
+    about = {"swarmId": "py-2", "proposalId": "p2", "timestamp": 1}
+    ballot = {"electorate": ["b1", "b2", "b3"], "rule": "unanimous", "deadline": int(time.time() * 1000) + 500}
+    await proposer.request("publish", topic="swarm.py-2.consensus", data={**about, "type": "proposed", "proposal": 1, "ballot": ballot})
+    vote = {**about, "type": "voting", "votes": [{"agentId": "b1", "vote": "yes"}]}
+    await voter.request("publish", topic="swarm.py-2.consensus", data=vote)
+    steps = [(await watcher.next())["data"]]
+    while steps[-1]["type"] not in ["accepted", "rejected"]:
+        steps.append((await watcher.next())["data"])
+    assert steps[-1]["result"] == {"accepted": False, "votesFor": 1, "votesAgainst": 0, "abstentions": 0}, steps
+    for peer in [proposer, voter, watcher]:
+        await peer.close()
+
+
 async def who_comes_back_subscribes_again_and_the_numbers_have_gone_on():
     lost, speaker = await Peer.authenticated(), await Peer.authenticated()
     await lost.request("subscribe", topics=["py.back"])

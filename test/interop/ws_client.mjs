@@ -348,6 +348,29 @@ const cases = {
     assert.deepEqual(seen.map((event) => event.data.type), ['proposed', 'voting', 'accepted']);
     for (const peer of [proposer, voter, watcher]) await peer.close();
   },
+  'a ballot that a client opens is counted by the server, whose word on it is the only one': async () => {
+    const [proposer, first, second, watcher] = [await Peer.authenticated(), await Peer.authenticated(), await Peer.authenticated(), await Peer.authenticated()];
+    const topic = 'swarm.ws-2.consensus';
+    const step = (type, fields) => ({ swarmId: 'ws-2', proposalId: 'p2', type, timestamp: Date.now(), ...fields });
+    const voting = (agentId, vote) => ({ topic, data: step('voting', { votes: [{ agentId, vote }] }) });
+    const ballot = { electorate: ['b1', 'b2', 'b3'], rule: 'majority', deadline: Date.now() + 60000 };
+    await watcher.request('subscribe', { topics: ['swarm.consensus'] });
+    await proposer.request('publish', { topic, data: step('proposed', { proposal: 1, ballot }) });
+    await first.request('publish', voting('b1', 'yes'));
+    for (const refused of [voting('stranger', 'yes'), { topic, data: step('accepted', {}) }]) {
+      const id = first.send('publish', refused);
+      const error = await first.next();
+      assert.deepEqual([error.type, error.messageId], ['error', id]);
+    }
+    await second.request('publish', voting('b2', 'yes'));
+    const steps = [];
+    do steps.push((await watcher.next()).data);
+    while (steps.at(-1).type !== 'accepted');
+    assert.deepEqual(steps.at(-1).result, { accepted: true, votesFor: 2, votesAgainst: 0, abstentions: 0 });
+    const id = second.send('publish', voting('b3', 'no'));
+    assert.equal((await second.next()).messageId, id);
+    for (const peer of [proposer, first, second, watcher]) await peer.close();
+  },
   'who comes back subscribes again, and the numbers have gone on': async () => {
     const [lost, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
     await lost.request('subscribe', { topics: ['ws.back'] });
