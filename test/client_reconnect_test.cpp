@@ -392,6 +392,32 @@ TEST_CASE("attempts end where a number is set, each is announced and told of, an
         {.url = {}, .reconnectMaxInterval = 2ms, .reconnectMaxAttempts = 3});
 }
 
+TEST_CASE("a server that lets its client in and drops it at once uses the attempts up, with no wait between "
+          "them too")
+{
+    withServer(
+        [](ServerEnd& client, int) -> asio::awaitable<void>
+        {
+            co_await client.open();
+            co_await client.grant("publish");
+            client.reset();
+        },
+        [](asio::io_context&, ScriptedServer& server, WSClient& client) -> asio::awaitable<void>
+        {
+            auto life = client.lifecycle();
+            co_await client.connect();
+            Outcome outcome;
+            for (int number = 0; number < 20 && outcome.errc != Errc::disconnected; ++number)
+                outcome = co_await outcomeOf(publishOne(client, "x"));
+            CHECK(outcome.errc == Errc::disconnected);
+            while (co_await life.next())
+            {
+            }
+            CHECK(server.connections() == 4);
+        },
+        {.url = {}, .reconnectMaxAttempts = 3});
+}
+
 TEST_CASE("the first connect() fails at once, whatever the options say of reconnecting")
 {
     runToEnd(

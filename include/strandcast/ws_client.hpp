@@ -43,7 +43,8 @@ struct WSClientOptions
 
     bool reconnect = true;  ///< a connection that was lost is replaced; connect() itself fails at once
     std::chrono::milliseconds reconnectInterval{
-        5'000};  ///< the most that is waited before the first attempt; who held so long begins anew
+        5'000};  ///< the most that is waited before the first attempt; a connection that held so long, and a
+                 ///< second at least, begins it anew
     double reconnectFactor = 2;                              ///< by which that grows with each attempt
     std::chrono::milliseconds reconnectMaxInterval{60'000};  ///< and never beyond
     std::optional<std::uint32_t> reconnectMaxAttempts = {};  ///< one after the other; without end if not set

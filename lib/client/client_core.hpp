@@ -102,6 +102,7 @@ private:
     void callOff(ClientLife& life);
     void bury(ClientLife& life);
     [[nodiscard]] bool mayTryAgain() const;
+    [[nodiscard]] bool hasHeld() const;
     void reportFailedAttempt();
     void reportFinalEnd();
     [[nodiscard]] std::exception_ptr whyEnded(const ClientLife& life) const;

@@ -9,12 +9,21 @@
 #include <asio/system_error.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 // From connect() to the end, over any number of connections.
 
 namespace strandcast
 {
+
+namespace
+{
+
+constexpr std::chrono::milliseconds leastHold{1'000};
+
+}  // namespace
 
 Strand<> ClientCore::connect(std::shared_ptr<ClientCore> core)
 {
@@ -140,9 +149,7 @@ Strand<> ClientCore::keepConnected(std::shared_ptr<ClientCore> core, std::shared
         if (life->isCalledOff || !life->isEstablished) co_return;
         core->reportFailedAttempt();
         if (!core->mayTryAgain()) co_return core->reportFinalEnd();
-        const auto& ready = core->attempt_.readySince;
-        if (ready && core->clock().now() - *ready >= boundedInterval(options.reconnectInterval))
-            backoff.reset();
+        if (core->hasHeld()) backoff.reset();
         const auto delay = backoff.next();
         if (!delay)
             co_return core->report(
@@ -152,6 +159,14 @@ Strand<> ClientCore::keepConnected(std::shared_ptr<ClientCore> core, std::shared
         co_await pause(core, life, *delay);
         if (life->isCalledOff) co_return;
     }
+}
+
+// A server that lets everybody in and drops them at once is not tried in a circle without end.
+bool ClientCore::hasHeld() const
+{
+    if (!attempt_.readySince) return false;
+    return clock().now() - *attempt_.readySince >=
+           std::max(boundedInterval(options_.reconnectInterval), leastHold);
 }
 
 Strand<> ClientCore::pause(std::shared_ptr<ClientCore> core, std::shared_ptr<ClientLife> life,
