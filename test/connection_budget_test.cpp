@@ -117,7 +117,13 @@ TEST_CASE("at the budget dropNewest lets the newest go, and disconnect the fulle
         auto& full = deaf.add();
         auto& modest = deaf.add();
         modest.sendEvent(frameOf(1'000));
-        for (int number = 0; number < 20; ++number) full.sendEvent(frameOf(1'000));
+        for (int number = 0; number < 20; ++number)
+        {
+            const auto dropped = deaf.heard[0]->dropped.size();
+            // What is dropped at once was not queued.
+            const bool queued = full.sendEvent(frameOf(1'000));
+            CHECK(queued == (deaf.heard[0]->dropped.size() == dropped));
+        }
         CHECK(deaf.shard.budget().usedBytes() <= 10'000);
         CHECK_FALSE(modest.isClosing());
         CHECK(full.isClosing() == (policy == Backpressure::disconnect));

@@ -35,6 +35,12 @@ public:
     /// `isDistinct`: takeSuperseded() was asked right before, for its topic.
     void pushEvent(QueuedFrame frame, bool isDistinct = false);
 
+    /// Whether this event is the last one that waits.
+    [[nodiscard]] bool endsWith(const QueuedFrame& frame) const noexcept
+    {
+        return !events_.empty() && events_[events_.size() - 1].isSameAs(frame);
+    }
+
     /// Whether one more event of `size` bytes would cross the limits.
     [[nodiscard]] bool isFullFor(std::size_t size, const OutboxLimits& limits) const noexcept;
 

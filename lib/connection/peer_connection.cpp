@@ -249,10 +249,11 @@ bool PeerConnection::sendEvent(const SharedFrame& frame)
         handler_.onEventDropped(topic, DropReason::queueFull);
         return false;
     }
-    outbox_.pushEvent(shard_.budget().hold(frame), conflated);
+    const auto queued = shard_.budget().hold(frame);
+    outbox_.pushEvent(queued, conflated);
     wantFlush();
     shard_.keepBudget();
-    return true;
+    return outbox_.endsWith(queued);
 }
 
 bool PeerConnection::makeRoomFor(std::string_view topic, std::size_t size)

@@ -41,6 +41,8 @@ public:
         return block_->topicHash == hash && block_->frame.topic() == topic;
     }
 
+    [[nodiscard]] bool isSameAs(const QueuedFrame& other) const noexcept { return block_ == other.block_; }
+
     [[nodiscard]] explicit operator bool() const noexcept { return block_ != nullptr; }
 
 private:
