@@ -214,7 +214,7 @@ void ClientCore::bury(ClientLife& life)
     life.failure = whyEnded(life);
     life.hasEnded = true;
     life_.reset();
-    pending_.rejectAll(std::make_exception_ptr(endedError()));
+    pending_.rejectAll(endedError());
     line_.wakeAll();
     if (life.isEstablished || life.endsStreams)
     {
@@ -240,7 +240,7 @@ void ClientCore::abandon(std::shared_ptr<ClientCore> core)
     asio::dispatch(executor,
                    [core = std::move(core)]
                    {
-                       core->pending_.rejectAll(std::make_exception_ptr(core->endedError()));
+                       core->pending_.rejectAll(core->endedError());
                        core->line_.wakeAll();
                        core->sinks_.endAll();
                        core->lives_.cancel();

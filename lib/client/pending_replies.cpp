@@ -52,11 +52,11 @@ bool PendingReplies::reject(std::string_view id, const std::exception_ptr& failu
     return true;
 }
 
-void PendingReplies::rejectAll(const std::exception_ptr& failure)
+void PendingReplies::rejectAll(const Error& failure)
 {
     for (const auto& [id, place] : places_)
     {
-        if (place->isOpen()) place->failure_ = failure;
+        if (place->isOpen()) place->failure_ = std::make_exception_ptr(failure);
         place->ended_.notify();
     }
 }

@@ -3,6 +3,7 @@
 #include "coro/signal.hpp"
 
 #include <strandcast/clock.hpp>
+#include <strandcast/error.hpp>
 #include <strandcast/message.hpp>
 #include <strandcast/strand.hpp>
 
@@ -55,7 +56,8 @@ public:
     /// Gives a request its answer. False where none waits under this id.
     bool resolve(std::string_view id, Message answer);
     bool reject(std::string_view id, const std::exception_ptr& failure);
-    void rejectAll(const std::exception_ptr& failure);
+    /// Each with an exception of its own: they end on threads of their own.
+    void rejectAll(const Error& failure);
     /// Only the largest, where one waits.
     void rejectLargest(const std::exception_ptr& failure);
 
