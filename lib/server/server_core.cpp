@@ -311,6 +311,14 @@ void ServerCore::askAllToGo()
                       { session.close({CloseCode::goingAway, "Server shutting down"}); });
 }
 
+Strand<> ServerCore::stopTaking(std::shared_ptr<ServerCore> core, std::uint64_t run)
+{
+    core->throwIfGone();
+    if (!core->runOf(run)) co_return;
+    core->stopListening();
+    core->registry_.forEach([](ClientSession& session) { session.pause(); });
+}
+
 Strand<> ServerCore::beginShutdown(std::shared_ptr<ServerCore> core, std::uint64_t run)
 {
     core->throwIfGone();

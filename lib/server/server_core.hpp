@@ -71,8 +71,10 @@ public:
                                         std::vector<std::weak_ptr<ServerCore>> parts);
     /// Serves what a part that listens hands over.
     [[nodiscard]] static Strand<> join(std::shared_ptr<ServerCore> core, std::uint64_t run);
-    /// Lets nobody in any more and asks everybody to go; shutdown() waits for them. Nothing where that run
-    /// has ended.
+    /// Lets nobody in any more, and handles no further request: what has been taken from clients so far is
+    /// on its way to all parts when every part has done so. Nothing where that run has ended.
+    [[nodiscard]] static Strand<> stopTaking(std::shared_ptr<ServerCore> core, std::uint64_t run);
+    /// The same, and asks everybody to go; shutdown() waits for them.
     [[nodiscard]] static Strand<> beginShutdown(std::shared_ptr<ServerCore> core, std::uint64_t run);
     /// Ends every connection now; shutdown() waits for them. On any thread.
     static void insist(std::shared_ptr<ServerCore> core, std::uint64_t run);
