@@ -21,7 +21,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 using namespace strandcast;
 using namespace std::chrono_literals;
@@ -63,14 +65,58 @@ WSServerOptions withSlowHooks()
     return options;
 }
 
+/// One context for everything, or one each for the application, the server and the clients.
+class Contexts
+{
+public:
+    explicit Contexts(std::size_t count)
+    {
+        for (std::size_t index = 0; index < count; ++index)
+            contexts_.push_back(std::make_unique<asio::io_context>(1));
+    }
+
+    [[nodiscard]] asio::io_context& application() const { return *contexts_.front(); }
+    [[nodiscard]] asio::io_context& server() const { return *contexts_[1 % contexts_.size()]; }
+    [[nodiscard]] asio::io_context& client() const { return *contexts_[2 % contexts_.size()]; }
+
+    /// Runs a handler of one after the other.
+    /// @returns false where nothing was there to run for so long.
+    bool runOne(std::chrono::milliseconds limit)
+    {
+        const auto end = std::chrono::steady_clock::now() + limit;
+        do {
+            for (std::size_t tried = 0; tried < contexts_.size(); ++tried)
+            {
+                auto& io = *contexts_[next_++ % contexts_.size()];
+                io.restart();
+                if (io.poll_one() > 0) return true;
+            }
+            if (hasStopped()) return false;
+            std::this_thread::yield();
+        } while (std::chrono::steady_clock::now() < end);
+        return false;
+    }
+
+    /// Whether no work is left.
+    [[nodiscard]] bool hasStopped() const
+    {
+        return std::ranges::all_of(contexts_, [](const auto& io) { return io->stopped(); });
+    }
+
+private:
+    std::vector<std::unique_ptr<asio::io_context>> contexts_;
+    std::size_t next_ = 0;
+};
+
 /// A server, a router, a channel's server half and a client in use: every kind of strand runs at some moment.
 /// The application's coroutines refer to it, and touch nothing of it when they are destroyed.
 class InUse
 {
 public:
-    explicit InUse(asio::io_context& context)
-        : io(context),
-          server(std::make_unique<WSServer>(io, withSlowHooks())),
+    explicit InUse(const Contexts& contexts)
+        : io(contexts.application()),
+          clientIo(contexts.client()),
+          server(std::make_unique<WSServer>(contexts.server(), withSlowHooks())),
           router(std::make_unique<WSRouter>(*server, RouterOptions{.queueSize = 3, .retain = {{"t.#"}}})),
           channel(std::make_unique<AgentChannelServer>(*router))
     {
@@ -216,6 +262,7 @@ private:
     }
 
     asio::io_context& io;
+    asio::io_context& clientIo;
     std::unique_ptr<WSServer> server;
     std::unique_ptr<WSRouter> router;
     std::unique_ptr<AgentChannelServer> channel;
@@ -225,23 +272,32 @@ private:
     bool done = false;
 };
 
-void runHandlers(asio::io_context& io, std::size_t count)
+void runHandlers(Contexts& contexts, std::size_t count)
 {
     for (std::size_t handler = 0; handler < count; ++handler)
-        if (io.run_one_for(200ms) == 0) return;
+        if (!contexts.runOne(200ms)) return;
+}
+
+/// The application goes on, without what has gone already, and ends.
+void runToTheEnd(Contexts& contexts, const InUse& inUse)
+{
+    while (contexts.runOne(10s))
+    {
+    }
+    CHECK(contexts.hasStopped());
+    CHECK(inUse.running() == 0);
 }
 
 /// After how many handlers the application is done.
-std::size_t handlersOfAll()
+std::size_t handlersOfAll(std::size_t contextCount)
 {
-    asio::io_context io(1);
-    InUse inUse(io);
+    Contexts contexts(contextCount);
+    InUse inUse(contexts);
     std::size_t count = 0;
-    while (!inUse.isDone() && count < 10'000 && io.run_one_for(1s) > 0) ++count;
+    while (!inUse.isDone() && count < 10'000 && contexts.runOne(1s)) ++count;
     REQUIRE(inUse.isDone());
     for (std::size_t handle = 0; handle < InUse::handles; ++handle) inUse.destroy(handle);
-    io.run_for(10s);
-    CHECK(inUse.running() == 0);
+    runToTheEnd(contexts, inUse);
     return count;
 }
 
@@ -254,20 +310,26 @@ Order orderOf(std::size_t number)
     return order;
 }
 
-/// The application goes on, without what has gone already, and ends.
-void runToTheEnd(asio::io_context& io, const InUse& inUse)
+/// Lets everything go after `moment` handlers, in an order of its own, and the application go on in between.
+void destroyAfter(Contexts& contexts, InUse& inUse, std::size_t moment, std::size_t turn)
 {
-    io.run_for(10s);
-    CHECK(io.stopped());
-    CHECK(inUse.running() == 0);
+    runHandlers(contexts, moment);
+    // Twelve moments side by side see all orders.
+    const auto order = orderOf(moment % 12 * 2 + turn);
+    for (const auto handle : order)
+    {
+        inUse.destroy(handle);
+        runHandlers(contexts, (moment + turn) % 3);
+    }
+    // The client may have been made meanwhile.
+    for (const auto handle : order) inUse.destroy(handle);
 }
 
 // The handles live in a coroutine of the context's own.
-asio::awaitable<void> useInFrame(asio::io_context& io, std::size_t& done)
+asio::awaitable<void> useInFrame(const Contexts& contexts)
 {
-    const InUse inUse(io);
+    const InUse inUse(contexts);
     while (!inUse.isDone()) co_await turns(1);
-    ++done;
 }
 
 }  // namespace
@@ -275,39 +337,43 @@ asio::awaitable<void> useInFrame(asio::io_context& io, std::size_t& done)
 TEST_CASE(
     "server, router, channel server and client may go in each order, after each handler of what they do")
 {
-    const auto handlers = handlersOfAll();
+    const auto handlers = handlersOfAll(1);
     CHECK(handlers > 200);
     for (std::size_t moment = 0; moment <= handlers; ++moment)
-        for (std::size_t turn = 0; turn < 4; ++turn)
+        for (std::size_t turn = 0; turn < 2; ++turn)
         {
-            // Six moments side by side see all orders.
-            const auto order = orderOf(moment % 6 * 4 + turn);
             CAPTURE(moment);
             CAPTURE(turn);
-            asio::io_context io(1);
-            InUse inUse(io);
-            runHandlers(io, moment);
-            for (const auto handle : order)
-            {
-                inUse.destroy(handle);
-                runHandlers(io, (moment + turn) % 3);
-            }
-            // The client may have been made meanwhile.
-            for (const auto handle : order) inUse.destroy(handle);
-            if (turn % 2 == 0) runToTheEnd(io, inUse);
+            Contexts contexts(1);
+            InUse inUse(contexts);
+            destroyAfter(contexts, inUse, moment, turn);
+            // Otherwise all that has not unwound goes with the context.
+            if ((moment + turn) % 2 == 0) runToTheEnd(contexts, inUse);
         }
+}
+
+TEST_CASE("the same where application, server and client have a context each")
+{
+    const auto handlers = handlersOfAll(3);
+    for (std::size_t moment = 0; moment <= handlers; ++moment)
+    {
+        CAPTURE(moment);
+        Contexts contexts(3);
+        InUse inUse(contexts);
+        destroyAfter(contexts, inUse, moment, moment / 12 % 2);
+        runToTheEnd(contexts, inUse);
+    }
 }
 
 TEST_CASE("a context may go after each handler, with server, router, channel server and client in its frames")
 {
-    const auto handlers = handlersOfAll();
-    std::size_t done = 0;
+    const auto handlers = handlersOfAll(1);
     for (std::size_t moment = 0; moment <= handlers; ++moment)
     {
         CAPTURE(moment);
-        asio::io_context io(1);
-        asio::co_spawn(io, useInFrame(io, done), asio::detached);
-        runHandlers(io, moment);
+        Contexts contexts(1);
+        asio::co_spawn(contexts.application(), useInFrame(contexts), asio::detached);
+        runHandlers(contexts, moment);
     }
 }
 
