@@ -111,19 +111,29 @@ struct Load
 /// A client that reads all, and one that stops once it has subscribed, under the same load.
 void withStoppedReader(Backpressure policy, const std::function<asio::awaitable<void>(Load&)>& check)
 {
-    withRouter(
-        {.queueSize = queueSize, .queueBytes = queueBytes, .backpressure = policy, .eventStreamSize = 10'000},
-        [&](Served& served) -> asio::awaitable<void>
+    runToEnd(
+        [&](asio::io_context& io) -> asio::awaitable<void>
         {
-            auto fast = co_await served.peer();
-            co_await fast.ask(subscribeToAll());
-            auto stopped = co_await served.peer(4096);
-            co_await stopped.ask(subscribeToAll());
-            const auto ids = co_await served.server.getConnectedClients();
-            Load load{served, std::move(fast), std::move(stopped), ids.at(1),
-                      served.router->events<MessageDropped>()};
-            co_await load.run();
-            co_await check(load);
+            // Who is closed reads it only when the load is over.
+            Served served(io,
+                          {.port = 0, .closeTimeout = std::chrono::seconds(60), .rateLimit = std::nullopt});
+            served.router.emplace(served.server, RouterOptions{.queueSize = queueSize,
+                                                               .queueBytes = queueBytes,
+                                                               .backpressure = policy,
+                                                               .eventStreamSize = 10'000});
+            co_await served.server.start();
+            {
+                auto fast = co_await served.peer();
+                co_await fast.ask(subscribeToAll());
+                auto stopped = co_await served.peer(4096);
+                co_await stopped.ask(subscribeToAll());
+                const auto ids = co_await served.server.getConnectedClients();
+                Load load{served, std::move(fast), std::move(stopped), ids.at(1),
+                          served.router->events<MessageDropped>()};
+                co_await load.run();
+                co_await check(load);
+            }
+            co_await served.server.shutdown();
         });
 }
 
