@@ -7,6 +7,8 @@
 #include <strandcast/ws_router.hpp>
 #include <strandcast/ws_server.hpp>
 
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -70,6 +72,22 @@ void failsWith(const Outcome& outcome, std::string_view why)
     CHECK(outcome.errc == Errc::connectFailed);
     CHECK(outcome.text.starts_with("cannot connect to "));
     CHECK(outcome.says(why));
+}
+
+asio::awaitable<void> useForAWhile(WSServer& server, WSClient& client)
+{
+    try
+    {
+        co_await client.connect();
+        for (int number = 0; number < 3; ++number)
+            co_await client.publish("a", Json::parse('"' + std::string(40'000, 'x') + '"'));
+        co_await client.disconnect();
+        co_await server.shutdown();
+    }
+    catch (const Error&)
+    {
+        // They have gone.
+    }
 }
 
 }  // namespace
@@ -206,4 +224,24 @@ TEST_CASE("a client with a file for TLS that cannot be used is none, unless it d
     CHECK_THROWS_WITH_AS(WSClient(io, {.url = "wss://localhost", .tls = absent}),
                          "cannot use CA file '/absent.pem': No such file or directory", Error);
     const WSClient plain(io, {.url = "ws://localhost", .tls = absent});
+}
+
+TEST_CASE("server, client and context may go at any moment of a connection over wss")
+{
+    bool isOver = false;
+    for (int handlers = 0; handlers < 400 && !isOver; ++handlers)
+    {
+        CAPTURE(handlers);
+        asio::io_context io(1);
+        WSServer server(io, {.port = 0, .tls = commonTlsServer(), .rateLimit = std::nullopt});
+        const WSRouter router(server);
+        asio::co_spawn(io, server.start(), asio::detached);
+        io.poll_one();
+        while (server.port() == 0) io.run_one();
+        WSClient client(io, optionsFor(server, commonTlsClient(), "127.0.0.1"));
+        asio::co_spawn(io, useForAWhile(server, client), [&](std::exception_ptr) { isOver = true; });
+        for (int handler = 0; handler < handlers && !isOver; ++handler)
+            io.run_one_for(std::chrono::milliseconds(50));
+    }
+    CHECK(isOver);  // every moment was met
 }

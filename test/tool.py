@@ -83,6 +83,8 @@ def issue(folder):
     """A certificate for 127.0.0.1 that is its own authority, and its key."""
     if not shutil.which("openssl"):
         raise Skipped("openssl is not installed")
+    if "without TLS" in run("pub", "wss://127.0.0.1:1", "a", "1").stderr:
+        raise Skipped("this strandcast was built without TLS")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                     "-subj", "/CN=strandcast test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
                     "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
@@ -292,6 +294,8 @@ def files_for_tls_that_cannot_be_used_are_named():
             assert failed.returncode == 1 and failed.stderr.count("\n") == 1, failed
             assert f"{folder}/{file}'" in failed.stderr, failed
         assert run("serve", "--tls-cert", f"{folder}/cert.pem").returncode == 2
+        needless = run("pub", "ws://127.0.0.1:1", "a", "1", "--ca", f"{folder}/cert.pem")
+        assert needless.returncode == 1 and "--ca is for wss://" in needless.stderr, needless
 
 
 def a_server_out_of_reach_is_one_line_and_exit_code_1():

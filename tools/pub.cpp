@@ -3,6 +3,7 @@
 #include "line_reader.hpp"
 #include "report.hpp"
 #include "run_until_signal.hpp"
+#include "trust.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/ws_client.hpp>
@@ -183,7 +184,7 @@ asio::awaitable<void> publishLines(LineReader& lines, Pipeline& pipeline)
 asio::awaitable<int> pub(asio::io_context& io, PubArguments arguments)
 {
     WSClient client(io, {.url = arguments.url,
-                         .tls = {.caFile = arguments.caFile},
+                         .tls = trustFor(arguments.url, arguments.caFile),
                          .token = arguments.token,
                          .reconnect = false});
     co_await client.connect();

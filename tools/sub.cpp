@@ -3,6 +3,7 @@
 #include "line_writer.hpp"
 #include "report.hpp"
 #include "run_until_signal.hpp"
+#include "trust.hpp"
 
 #include <strandcast/message.hpp>
 #include <strandcast/ws_client.hpp>
@@ -42,7 +43,7 @@ WSClientOptions optionsOf(const SubArguments& arguments)
     WSClientOptions options;
     options.url = arguments.url;
     options.token = arguments.token;
-    options.tls.caFile = arguments.caFile;
+    options.tls = trustFor(arguments.url, arguments.caFile);
     options.reconnect = false;
     // A reader such as a pager pauses, and would rather wait than miss something.
     options.queueSize = 100'000;
