@@ -2,7 +2,7 @@
 // Each agent is a client of its own over a real socket; a watcher subscribes to agent.*.health and draws what
 // comes.
 //
-// Try it:  ./dev demo --seconds 5        ./dev demo | cat        and Ctrl-C in the middle.
+// Try it:  build/examples/host_agents --seconds 5        the same with | cat        and Ctrl-C in the middle.
 
 #include "host/live_table.hpp"
 #include "host/proc.hpp"
