@@ -329,6 +329,61 @@ TEST_CASE("a wait that the server refuses fails alone, though it was asked for t
          .rateLimit = std::nullopt});
 }
 
+TEST_CASE("a wait whose subscription is over the rate limit asks again when the server says so")
+{
+    // The limit lets the negotiation and one request more through, each second.
+    withClient(
+        [](Served& served, WSClient& client) -> asio::awaitable<void>
+        {
+            TaskChannelServer server(*served.router);
+            TaskChannelClient tasks(client);
+            const auto executor = co_await asio::this_coro::executor;
+            static_cast<void>(co_await client.publish("a"));
+            Given<TaskCompletion> one, other;
+            Beside first(executor, one.keep(tasks.waitForCompletion("t1", 20s)));
+            Beside second(executor, other.keep(tasks.waitForCompletion("t2", 20s)));
+            co_await untilSubscribed(served, 2);
+            co_await server.publishTaskSuccess("t1");
+            co_await server.publishTaskSuccess("t2");
+            CHECK((co_await first.ended()).went());
+            CHECK((co_await second.ended()).went());
+        },
+        {}, {.rateLimit = RateLimitOptions{2, 1s}});
+}
+
+TEST_CASE("a ballot that the server conducts ends the waits for it, before and behind its close")
+{
+    withClient(
+        [](Served& served, WSClient& client) -> asio::awaitable<void>
+        {
+            SwarmChannelServer server(*served.router, {.maxClientBallots = 1});
+            SwarmChannelClient swarms(client);
+            const auto executor = co_await asio::this_coro::executor;
+            const auto deadline =
+                std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()) + 60s;
+            Given<ConsensusResult> waited, opened;
+            Beside waiting(executor, waited.keep(swarms.waitForConsensus("s", "p", 20s)));
+            co_await untilSubscribed(served, 1);
+            Beside opening(executor,
+                           opened.keep(server.openProposal(
+                               "s", "p", Json(1), {.electorate = {{"a", "b", "c"}}, .deadline = deadline})));
+            co_await turnsOfLoop(5);
+            for (const auto* const agent : {"a", "b"})
+                static_cast<void>(co_await swarms.submitVote("s", "p", Vote::yes, agent));
+            CHECK((co_await opening.ended()).went());
+            CHECK((co_await waiting.ended()).went());
+            const ConsensusResult expected{true, 2, 0, 0};
+            CHECK((opened.value == expected));
+            CHECK((waited.value == expected));
+            CHECK(((co_await swarms.waitForConsensus("s", "p", 20s)) == expected));
+            // What a client opens is counted as well.
+            static_cast<void>(co_await swarms.propose(
+                "s", "q", Json(2), Ballot{.size = 2, .rule = BallotRule::unanimous, .deadline = deadline}));
+            static_cast<void>(co_await swarms.submitVote("s", "q", Vote::no, "a"));
+            CHECK(((co_await swarms.waitForConsensus("s", "q", 20s)) == ConsensusResult{false, 0, 1, 0}));
+        });
+}
+
 TEST_CASE("what a swarm decides ends the waits for it, with the counts or, without them, from the votes")
 {
     withClient(

@@ -198,6 +198,9 @@ TEST_CASE("what is replayed comes to the stream that asked for it, and to no oth
             co_await say(R"("topic":"a","data":1,"sequenceNumber":1)", true);
             co_await say(R"("topic":"b","data":1,"sequenceNumber":1)", false);
             co_await say(R"("topic":"a","data":2,"sequenceNumber":2)", true);
+            // It is new, and of both: ordinary for who had the topic, and replayed at its place.
+            co_await say(R"("topic":"a","data":9,"sequenceNumber":9)", false);
+            co_await say(R"("topic":"a","data":9,"sequenceNumber":9)", true);
             co_await say(R"("live":true)", true);
             co_await say(R"("topic":"a","data":3,"sequenceNumber":3)", false);
             // One that nobody asked for.
@@ -215,9 +218,9 @@ TEST_CASE("what is replayed comes to the stream that asked for it, and to no oth
             auto end = client.events("end");
             static_cast<void>(co_await end.next());
             using Texts = std::vector<std::string>;
-            CHECK(taken(second) == Texts{"a 1", "a 2", "a 3"});
-            CHECK(taken(first) == Texts{"b 1", "a 3"});
-            CHECK(taken(all) == Texts{"b 1", "a 3", "end"});
+            CHECK(taken(second) == Texts{"a 1", "a 2", "a 9", "a 3"});
+            CHECK(taken(first) == Texts{"b 1", "a 9", "a 3"});
+            CHECK(taken(all) == Texts{"b 1", "a 9", "a 3", "end"});
         });
 }
 

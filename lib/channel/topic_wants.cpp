@@ -5,8 +5,10 @@
 #include <strandcast/error.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 namespace strandcast
@@ -31,6 +33,15 @@ std::vector<std::vector<std::string>> requestsFor(std::vector<std::string> topic
                                   std::make_move_iterator(begin + static_cast<std::ptrdiff_t>(count)));
         }
     return requests;
+}
+
+// How long to wait where the same request may succeed later.
+std::optional<std::chrono::milliseconds> patienceWith(const RemoteError& refusal)
+{
+    const bool isForNow =
+        refusal.retriable().value_or(errorCodeFrom(refusal.remoteCode()) == ErrorCode::rateLimitExceeded);
+    if (!isForNow) return std::nullopt;
+    return refusal.retryAfter().value_or(std::chrono::seconds(1));
 }
 
 }  // namespace
@@ -103,26 +114,36 @@ Strand<> TopicWants::askInTurn(std::shared_ptr<TopicWants> self)
     }
 }
 
-// A server refuses a request as a whole: so one that is refused is asked again in halves, until only those
-// waits fail whose topics are meant.
+// One that is refused for now is asked again later; the waits have their deadlines. A server refuses a
+// request as a whole: so one that is refused is asked again in halves, until only those waits fail whose
+// topics are meant.
 Strand<> TopicWants::ask(std::shared_ptr<TopicWants> self, Group group)
 {
     std::vector<std::string> topics;
     for (const auto& want : group) topics.push_back(want->topic);
     std::exception_ptr failure;
     bool isRefused = false;
+    std::optional<std::chrono::milliseconds> wait;
     try
     {
         static_cast<void>(co_await ClientCore::subscribe(self->client_, std::move(topics), self->options_));
     }
-    catch (const RemoteError&)
+    catch (const RemoteError& refusal)
     {
         failure = std::current_exception();
         isRefused = true;
+        wait = patienceWith(refusal);
     }
     catch (...)
     {
         failure = std::current_exception();
+    }
+    if (wait)
+    {
+        co_await sleepFor(*self->client_->options().clock, *wait);
+        std::erase_if(group, [](const auto& want) { return want->waits.empty(); });
+        if (!group.empty()) self->strands_.spawn(ask(self, std::move(group)));
+        co_return;
     }
     if (isRefused && group.size() > 1) co_return askInHalves(self, std::move(group));
     for (const auto& want : group)

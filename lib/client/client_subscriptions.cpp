@@ -53,7 +53,11 @@ Strand<EventStream<Delivery>> ClientCore::subscribe(std::shared_ptr<ClientCore> 
     // name of the request.
     request.beforeSend = [&stream, &patterns,
                           replay = options.last ? messageId(request.message) : std::string(),
-                          core = core.get()] { stream = core->sinks_.deliveries(patterns, replay); };
+                          core = core.get()]
+    {
+        const bool isReplayed = core->version_ == ProtocolVersion::v1_1;
+        stream = core->sinks_.deliveries(patterns, isReplayed ? replay : std::string());
+    };
     co_await awaitTurn(core, request);
     // What is counted is sent: from here to the wait for the answer nothing suspends.
     core->subscriptions_.add(list);

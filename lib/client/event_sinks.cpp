@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -134,6 +135,11 @@ void EventSinks::give(std::uint64_t number, Event&& event)
 {
     const auto sink = deliveries_.find(number);
     if (sink->second.queue->isClosed()) return forget(sink);
+    if constexpr (std::is_same_v<std::remove_cvref_t<Event>, EventMessage>)
+    {
+        // What is new while a replay runs is in it as well, at its place.
+        if (!event.replay && !sink->second.replay.empty()) return;
+    }
     sink->second.queue->push(std::forward<Event>(event));
 }
 

@@ -48,6 +48,8 @@ public:
     [[nodiscard]] const std::string& request() const noexcept { return request_; }
     [[nodiscard]] bool matches(std::string_view topic) const;
     [[nodiscard]] bool holds(const std::string& topic) const { return held_.contains(topic); }
+    /// Somebody wants it live, whatever of it is replayed.
+    void letLive(const std::string& topic) { held_.erase(topic); }
 
     /// The backlog is here; it holds what was logged up to `newestOffset`.
     void begin(std::vector<EntryRef> backlog, std::uint64_t newestOffset);

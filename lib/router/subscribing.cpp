@@ -55,7 +55,12 @@ void RouterCore::subscribeTo(ClientSession& client, SubscribeMessage request)
         return client.refuse(request.id, ErrorCode::subscriptionFailed, *wrong);
     client.acknowledge(request.id);
     server_->events().tell<Subscribe>(client.id(), request.topics);
-    if (!request.last) return;
+    if (!request.last)
+    {
+        for (const auto& replay : subscriber.replays)
+            for (const auto& topic : request.topics) replay->letLive(topic);
+        return;
+    }
     std::unordered_set<std::string> held(subscriber.topics.begin() + static_cast<std::ptrdiff_t>(before),
                                          subscriber.topics.end());
     beginReplay(client, std::move(request.id), request.topics, std::move(held), *request.last);
