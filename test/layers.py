@@ -18,7 +18,7 @@ LAYERS = {
 }
 # The layer of each public header. '' lies under all layers; 'strandcast' above them.
 PUBLIC = {
-    'error': '', 'close_reason': '', 'authenticated': '',
+    'error': '', 'close_reason': '', 'authenticated': '', 'deflate_options': 'websocket',
     'message': 'message', 'message_serializer': 'message', 'frame_slot': 'message',
     'topics': 'topic',
     'strand': 'coro', 'clock': 'coro', 'random': 'coro', 'event_stream': 'coro',

@@ -3,6 +3,7 @@
 #include <strandcast/authenticated.hpp>
 #include <strandcast/clock.hpp>
 #include <strandcast/close_reason.hpp>
+#include <strandcast/deflate_options.hpp>
 #include <strandcast/error.hpp>
 #include <strandcast/event_stream.hpp>
 #include <strandcast/message.hpp>
@@ -53,6 +54,8 @@ struct WSClientOptions
                                     ///< for a connection
     std::size_t queueBytes = 4 * 1024 * 1024;       ///< of the events of a stream; one event always fits
     std::size_t maxMessageSize = 16 * 1024 * 1024;  ///< bytes; a server that sends more is closed with 1009
+
+    std::optional<DeflateOptions> deflate = {};  ///< compression, where the server does it; off if not set
 
     bool keepText = false;  ///< each event brings the text it came as: EventMessage::wireText
 

@@ -2,6 +2,7 @@
 
 #include <strandcast/clock.hpp>
 #include <strandcast/close_reason.hpp>
+#include <strandcast/deflate_options.hpp>
 #include <strandcast/event_stream.hpp>
 #include <strandcast/message.hpp>
 #include <strandcast/random.hpp>
@@ -95,7 +96,8 @@ struct WSServerOptions
                                         ///< least; at it further ones wait in the system's backlog
     std::optional<RateLimitOptions> rateLimit = RateLimitOptions();  ///< per client; nullopt is off
 
-    std::size_t maxMessageSize = 4 * 1024 * 1024;           ///< bytes; larger: closed with 1009
+    std::size_t maxMessageSize = 4 * 1024 * 1024;  ///< bytes, of what a compressed one inflates to as well;
+                                                   ///< larger: closed with 1009
     std::size_t maxUnauthenticatedMessageSize = 64 * 1024;  ///< the same before an accepted `auth`
     std::size_t maxJsonDepth = 128;                         ///< nested deeper: INVALID_MESSAGE
     std::size_t maxRequestLineSize = 8 * 1024;  ///< bytes of the upgrade request's first line; over it: 414
@@ -107,6 +109,8 @@ struct WSServerOptions
     std::size_t maxQueuedBytes =
         1024 * 1024 * 1024;  ///< of all queues together, an event that waits in many counts once: at it the
                              ///< fullest are the first to drop; of a pool's shards each has its share
+
+    std::optional<DeflateOptions> deflate = {};  ///< compression for clients that offer it; off if not set
 
     std::size_t eventStreamSize = 1'000;  ///< server events that a stream keeps; above, its oldest is dropped
 

@@ -39,7 +39,8 @@ Strand<> ClientCore::attempt(std::shared_ptr<ClientCore> core)
 Strand<> ClientCore::open(std::shared_ptr<ClientCore> core,
                           std::shared_ptr<std::optional<OpenedWebSocket>> opened)
 {
-    auto open = co_await openWebSocket(core->url_, core->shard_->random(), core->tls_.get());
+    auto open =
+        co_await openWebSocket(core->url_, core->shard_->random(), core->tls_.get(), core->options_.deflate);
     opened->emplace(std::move(open));
 }
 
@@ -59,6 +60,7 @@ std::exception_ptr ClientCore::noConnectionInTime() const
 Strand<> ClientCore::serve(std::shared_ptr<ClientCore> core, OpenedWebSocket opened)
 {
     PeerConnection connection(*core->shard_, std::move(opened.transport), core->connectionOptions_, *core);
+    if (opened.deflate) connection.compress(*opened.deflate, *core->options_.deflate);
     core->connection_ = &connection;
     core->attendants_.spawn(endAtDeadline(core));
     const auto reason = co_await connection.run(std::move(opened.received));

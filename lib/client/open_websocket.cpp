@@ -42,14 +42,17 @@ Strand<> send(Transport& transport, const Url& url, std::string text)
 
 }  // namespace
 
-Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls)
+Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls,
+                                      std::optional<DeflateOptions> deflate)
 {
-    OpenedWebSocket opened{co_await connectTcp(url.host, url.port), {}};
+    OpenedWebSocket opened{co_await connectTcp(url.host, url.port)};
     if (url.isSecure)
         opened.transport =
             tls->secure(co_await asio::this_coro::executor, std::move(opened.transport), url.host);
-    const UpgradeRequest request{
-        .host = url.hostHeader(), .target = url.target, .key = makeKey(random.next(), random.next())};
+    const UpgradeRequest request{.host = url.hostHeader(),
+                                 .target = url.target,
+                                 .key = makeKey(random.next(), random.next()),
+                                 .deflate = deflate};
     co_await send(*opened.transport, url, upgradeRequest(request));
 
     HttpHeadParser parser(HttpHeadParser::Kind::response);
@@ -76,6 +79,7 @@ Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientCo
         if (parser.refusal()) fail(url, "the server's answer is not HTTP: " + parser.refusal()->reason);
     }
     if (const auto wrong = judgeResponse(parser.head(), request)) fail(url, *wrong);
+    opened.deflate = agreedDeflate(parser.head(), request);
     opened.received = std::move(bytes);
     co_return opened;
 }

@@ -2,12 +2,14 @@
 
 #include "client/url.hpp"
 #include "transport/tls_context.hpp"
+#include "websocket/deflate_negotiation.hpp"
 
 #include <strandcast/random.hpp>
 #include <strandcast/strand.hpp>
 #include <strandcast/transport.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace strandcast
@@ -17,12 +19,14 @@ namespace strandcast
 struct OpenedWebSocket
 {
     std::unique_ptr<Transport> transport;
-    std::string received;  ///< what came behind the server's answer
+    std::string received = {};                      ///< what came behind the server's answer
+    std::optional<DeflateParameters> deflate = {};  ///< what was agreed on
 };
 
 /// Connects to a server over TCP, with `tls` where its URL says so, and upgrades to WebSocket.
 /// @throws Error with Errc::connectFailed, naming the address and the cause; asio::system_error with
 /// operation_aborted when cancelled.
-[[nodiscard]] Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls);
+[[nodiscard]] Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls,
+                                                    std::optional<DeflateOptions> deflate = {});
 
 }  // namespace strandcast

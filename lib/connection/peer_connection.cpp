@@ -60,6 +60,15 @@ PeerConnection::~PeerConnection()
     if (dirty_) shard_.flushQueue().erase(*this);
 }
 
+void PeerConnection::compress(const DeflateParameters& agreed, const DeflateOptions& options)
+{
+    const bool isServer = options_.role == Role::server;
+    protocol_.inflate(isServer ? agreed.client : agreed.server);
+    const auto& own = agreed.of(options_.role);
+    if (own.takeover) ownDeflater_ = std::make_unique<Deflater>(own, options);
+    deflater_ = own.takeover ? ownDeflater_.get() : &shard_.sharedDeflater(own, options);
+}
+
 Strand<CloseReason> PeerConnection::run(std::string received)
 {
     std::exception_ptr failure;
@@ -221,7 +230,9 @@ void PeerConnection::sendBinary(std::span<const std::byte> bytes)
 void PeerConnection::append(Opcode opcode, std::span<const std::byte> payload)
 {
     if (state_ != State::open) return;
-    FrameHeader header{.fin = true, .opcode = opcode, .payloadSize = payload.size()};
+    const auto deflated = deflater_ ? deflater_->deflate(payload) : std::span<const std::byte>();
+    if (!deflated.empty()) payload = deflated;
+    FrameHeader header{.rsv1 = !deflated.empty(), .opcode = opcode, .payloadSize = payload.size()};
     auto& out = outbox_.answers();
     if (options_.role == Role::client) header.mask = makeMask(nextMask());
     std::array<std::byte, maxFrameHeaderSize> encoded;

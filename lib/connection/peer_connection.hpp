@@ -3,6 +3,7 @@
 #include "connection/outbox.hpp"
 #include "connection/shard.hpp"
 #include "coro/signal.hpp"
+#include "websocket/deflater.hpp"
 #include "websocket/protocol.hpp"
 
 #include <strandcast/close_reason.hpp>
@@ -73,6 +74,11 @@ public:
     PeerConnection(const PeerConnection&) = delete;
     PeerConnection& operator=(const PeerConnection&) = delete;
     ~PeerConnection();
+
+    /// From now on messages may be compressed, both ways, as the upgrade agreed on.
+    void compress(const DeflateParameters& agreed, const DeflateOptions& options);
+    /// What compresses events for this connection, and for all that agreed on the same; null where none are.
+    [[nodiscard]] Deflater* sharedDeflater() const noexcept { return ownDeflater_ ? nullptr : deflater_; }
 
     /// Reads until the connection is over, whatever ends it, and gives why: the peer's reason where it closed
     /// first, ours where we did, 1006 where it was lost. Begins with `received`, which came behind the
@@ -192,7 +198,9 @@ private:
     ConnectionHandler& handler_;
     Protocol protocol_;
     Outbox outbox_;
-    std::unique_ptr<Signal> wake_;  // only while the reader waits for something else than its socket
+    Deflater* deflater_ = nullptr;
+    std::unique_ptr<Deflater> ownDeflater_;  // where messages refer to each other
+    std::unique_ptr<Signal> wake_;           // only while the reader waits for something else than its socket
     std::unique_ptr<CloseReason> reason_;
     Clock::time_point deadline_ = Clock::time_point::max();
     Clock::time_point heard_;

@@ -37,6 +37,13 @@ void Shard::remove(std::size_t place) noexcept
     connections_.pop_back();
 }
 
+Deflater& Shard::sharedDeflater(const DeflateContext& context, const DeflateOptions& options)
+{
+    for (const auto& deflater : deflaters_)
+        if (deflater->context() == context) return *deflater;
+    return *deflaters_.emplace_back(std::make_unique<Deflater>(context, options));
+}
+
 void Shard::shrinkFullest()
 {
     // Somewhat below, so that this is not every event's matter. What many queues share goes with the last of

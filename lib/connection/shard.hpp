@@ -4,6 +4,7 @@
 #include "connection/queue_budget.hpp"
 #include "coro/signal.hpp"
 #include "coro/task_group.hpp"
+#include "websocket/deflater.hpp"
 
 #include <strandcast/clock.hpp>
 #include <strandcast/random.hpp>
@@ -51,6 +52,10 @@ public:
         if (budget_.isExceeded()) shrinkFullest();
     }
 
+    /// What compresses for all connections that agreed to `context`, in which no message refers to another.
+    /// All of a shard have the same options.
+    [[nodiscard]] Deflater& sharedDeflater(const DeflateContext& context, const DeflateOptions& options);
+
     /// The strands that connections start and wait for.
     [[nodiscard]] TaskGroup& tasks() noexcept { return tasks_; }
 
@@ -74,6 +79,7 @@ private:
     std::unique_ptr<std::byte[]> readBuffer_;
     FlushQueue flushQueue_;
     QueueBudget budget_;
+    std::vector<std::unique_ptr<Deflater>> deflaters_;  // one for each window that was agreed on
     TaskGroup tasks_;
     std::vector<PeerConnection*> connections_;
     Clock::duration sweepInterval_ = Clock::duration::max();

@@ -1,7 +1,6 @@
 #include "connection/shared_frame.hpp"
 
-#include "websocket/frame.hpp"
-
+#include <array>
 #include <cstring>
 #include <new>
 
@@ -10,15 +9,27 @@ namespace strandcast
 
 SharedFrame SharedFrame::text(std::string_view payload, std::string_view topic)
 {
-    std::array<std::byte, maxFrameHeaderSize> header;
-    const auto headerSize =
-        encodeFrameHeader({.fin = true, .opcode = Opcode::text, .payloadSize = payload.size()}, header);
+    return make({.opcode = Opcode::text}, std::as_bytes(std::span(payload)), topic);
+}
+
+SharedFrame SharedFrame::compressed(Deflater& deflater, std::string_view payload, std::string_view topic)
+{
+    const auto deflated = deflater.deflate(std::as_bytes(std::span(payload)));
+    if (deflated.empty()) return text(payload, topic);
+    return make({.rsv1 = true, .opcode = Opcode::text}, deflated, topic);
+}
+
+SharedFrame SharedFrame::make(FrameHeader header, std::span<const std::byte> payload, std::string_view topic)
+{
+    std::array<std::byte, maxFrameHeaderSize> encoded;
+    header.payloadSize = payload.size();
+    const auto headerSize = encodeFrameHeader(header, encoded);
     const auto frameSize = headerSize + payload.size();
 
     void* memory = ::operator new(sizeof(Block) + frameSize + topic.size());
     auto* block = new (memory) Block{1, static_cast<std::uint32_t>(topic.size()), frameSize};
     auto* out = reinterpret_cast<char*>(block + 1);
-    std::memcpy(out, header.data(), headerSize);
+    std::memcpy(out, encoded.data(), headerSize);
     if (!payload.empty()) std::memcpy(out + headerSize, payload.data(), payload.size());
     if (!topic.empty()) std::memcpy(out + frameSize, topic.data(), topic.size());
     return SharedFrame(block);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "websocket/deflater.hpp"
+#include "websocket/frame.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +34,11 @@ public:
     /// Wraps `payload`, JSON text of an event on `topic`, into an unmasked frame.
     [[nodiscard]] static SharedFrame text(std::string_view payload, std::string_view topic);
 
+    /// The same, compressed for all who agreed to what `deflater` writes; as it is where that is not smaller.
+    /// `deflater` has no context.
+    [[nodiscard]] static SharedFrame compressed(Deflater& deflater, std::string_view payload,
+                                                std::string_view topic);
+
     /// Header and payload, as they go to the socket.
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept
     {
@@ -56,6 +64,8 @@ private:
         std::size_t frameSize;
     };
 
+    [[nodiscard]] static SharedFrame make(FrameHeader header, std::span<const std::byte> payload,
+                                          std::string_view topic);
     explicit SharedFrame(Block* block) noexcept : block_(block) {}
     void release() noexcept;
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,7 +15,23 @@ namespace strandcast
 namespace
 {
 
-/// The frames of an entry, one for each version. Each is set once, by whichever thread is first.
+/// How the frames of a version differ: servers agree to the largest window or about the smallest (see
+/// acceptDeflate()).
+enum class Compression : std::uint8_t
+{
+    none,
+    smallWindow,
+    largestWindow,
+};
+
+Compression compressionOf(const Deflater* deflater)
+{
+    if (!deflater) return Compression::none;
+    return deflater->context().windowBits < 15 ? Compression::smallWindow : Compression::largestWindow;
+}
+
+/// The frames of an entry, one for each version and compression. Each is set once, by whichever thread is
+/// first.
 class Frames final : public FrameSlot::Content
 {
 public:
@@ -26,15 +43,17 @@ public:
         for (auto& place : frames_) delete place.load(std::memory_order_relaxed);
     }
 
-    [[nodiscard]] const SharedFrame* get(ProtocolVersion version) const noexcept
+    [[nodiscard]] const SharedFrame* get(ProtocolVersion version, Compression compression) const noexcept
     {
-        return placeOf(version).load(std::memory_order_acquire);
+        return placeOf(version, compression).load(std::memory_order_acquire);
     }
 
-    const SharedFrame& set(ProtocolVersion version, std::unique_ptr<const SharedFrame> frame) const noexcept
+    const SharedFrame& set(ProtocolVersion version, Compression compression,
+                           std::unique_ptr<const SharedFrame> frame) const noexcept
     {
         const SharedFrame* kept = nullptr;
-        if (placeOf(version).compare_exchange_strong(kept, frame.get(), std::memory_order_acq_rel))
+        if (placeOf(version, compression)
+                .compare_exchange_strong(kept, frame.get(), std::memory_order_acq_rel))
             return *frame.release();
         return *kept;
     }
@@ -42,12 +61,12 @@ public:
 private:
     using Place = std::atomic<const SharedFrame*>;
 
-    [[nodiscard]] Place& placeOf(ProtocolVersion version) const noexcept
+    [[nodiscard]] Place& placeOf(ProtocolVersion version, Compression compression) const noexcept
     {
-        return frames_[static_cast<std::size_t>(version)];
+        return frames_[static_cast<std::size_t>(version) * 3 + static_cast<std::size_t>(compression)];
     }
 
-    mutable std::array<Place, 2> frames_ = {};
+    mutable std::array<Place, 6> frames_ = {};
 };
 
 const Frames& framesOf(const LogEntry& entry)
@@ -56,28 +75,31 @@ const Frames& framesOf(const LogEntry& entry)
     return static_cast<const Frames&>(kept ? *kept : entry.frames.set(std::make_unique<const Frames>()));
 }
 
-SharedFrame build(const LogEntry& entry, ProtocolVersion version, std::string_view replay)
+SharedFrame build(const LogEntry& entry, ProtocolVersion version, std::string_view replay, Deflater* deflater)
 {
     std::string text;
     text.reserve(128 + entry.topic.size() + replay.size() + (entry.data ? entry.data->text().size() : 0));
     std::optional<std::string_view> data;
     if (entry.data) data = entry.data->text();
     appendEvent(text, entry.id, entry.timestamp, entry.topic, data, entry.sequenceNumber, version, replay);
-    return SharedFrame::text(text, entry.topic);
+    return deflater ? SharedFrame::compressed(*deflater, text, entry.topic)
+                    : SharedFrame::text(text, entry.topic);
 }
 
 }  // namespace
 
-const SharedFrame& eventFrame(const LogEntry& entry, ProtocolVersion version)
+const SharedFrame& eventFrame(const LogEntry& entry, ProtocolVersion version, Deflater* deflater)
 {
     const auto& frames = framesOf(entry);
-    if (const auto* const built = frames.get(version)) return *built;
-    return frames.set(version, std::make_unique<const SharedFrame>(build(entry, version, {})));
+    const auto compression = compressionOf(deflater);
+    if (const auto* const built = frames.get(version, compression)) return *built;
+    return frames.set(version, compression,
+                      std::make_unique<const SharedFrame>(build(entry, version, {}, deflater)));
 }
 
-SharedFrame replayFrame(const LogEntry& entry, std::string_view replay)
+SharedFrame replayFrame(const LogEntry& entry, std::string_view replay, Deflater* deflater)
 {
-    return build(entry, ProtocolVersion::v1_1, replay);
+    return build(entry, ProtocolVersion::v1_1, replay, deflater);
 }
 
 }  // namespace strandcast

@@ -152,7 +152,9 @@ bool RouterCore::deliverBesideReplays(Subscriber& subscriber, const EntryRef& en
                         return std::none_of(subscriber.replays.begin(), subscriber.replays.end(), holds) &&
                                TopicPattern(topic, options_.topicLimits).matches(entry->topic);
                     });
-    if (isLive && subscriber.client.deliver(eventFrame(*entry, subscriber.client.version()))) isQueued = true;
+    if (isLive && subscriber.client.deliver(
+                      eventFrame(*entry, subscriber.client.version(), subscriber.client.deflater())))
+        isQueued = true;
     return isQueued;
 }
 
@@ -184,7 +186,7 @@ void RouterCore::feed(ClientSession& client)
         }
         while (const auto* const entry = replay.next())
         {
-            const auto frame = replayFrame(*entry, replay.request());
+            const auto frame = replayFrame(*entry, replay.request(), client.deflater());
             if (!client.hasRoomFor(frame.bytes().size())) return;
             static_cast<void>(client.deliver(frame));
             replay.pop();

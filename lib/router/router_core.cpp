@@ -421,9 +421,10 @@ std::size_t RouterCore::deliver(const EntryRef& entry)
         if (isOwn(client, *entry)) continue;
         try
         {
-            const bool isQueued = subscriber->replays.empty()
-                                      ? client.deliver(eventFrame(*entry, client.version()))
-                                      : deliverBesideReplays(*subscriber, entry);
+            const bool isQueued =
+                subscriber->replays.empty()
+                    ? client.deliver(eventFrame(*entry, client.version(), client.deflater()))
+                    : deliverBesideReplays(*subscriber, entry);
             if (isQueued) ++queued;
         }
         catch (...)

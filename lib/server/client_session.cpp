@@ -30,6 +30,11 @@ ClientSession::ClientSession(ServerCore& server, std::unique_ptr<Transport> tran
 
 ClientSession::~ClientSession() = default;
 
+void ClientSession::compress(const std::optional<DeflateParameters>& agreed)
+{
+    if (agreed) connection_.compress(*agreed, *server_.options().deflate);
+}
+
 Strand<CloseReason> ClientSession::run(std::string received)
 {
     // Whatever the conversation ends with, the end is the same.

@@ -36,6 +36,11 @@ public:
     ClientSession& operator=(const ClientSession&) = delete;
     ~ClientSession();
 
+    /// What the upgrade agreed on for its messages.
+    void compress(const std::optional<DeflateParameters>& agreed);
+    /// What compresses events for this client, and others like it; null where none are compressed.
+    [[nodiscard]] Deflater* deflater() const noexcept { return connection_.sharedDeflater(); }
+
     /// Serves the client until its connection is over; `received` are the bytes that came behind the upgrade.
     [[nodiscard]] Strand<CloseReason> run(std::string received);
 

@@ -118,7 +118,8 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
       options_(settled(options)),
       connectionOptions_(connectionOptionsOf(options_, static_cast<bool>(options.authenticate))),
       upgradeOptions_{options.path,
-                      {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize}},
+                      {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize},
+                      options.deflate},
       authenticates_(static_cast<bool>(options.authenticate)),
       authorizes_(static_cast<bool>(options.authorize)),
       authenticate_(options.authenticate
@@ -265,14 +266,13 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
 Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
                               HandshakeSlots::Slot slot)
 {
-    std::string received;
+    std::optional<AcceptedUpgrade> upgraded;
     try
     {
         const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
         const HandshakeDeadlines::Membership membership(core->handshakes_, *transport, deadline);
-        auto upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_, core->shard_->readBuffer());
+        upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_, core->shard_->readBuffer());
         if (!upgraded) co_return;
-        received = std::move(upgraded->received);
     }
     catch (const asio::system_error&)
     {
@@ -281,17 +281,18 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
     const Admission admission(core->totals_, core->options_.maxConnections);
     if (!admission)
     {
-        co_await rejectOverLimit(core, std::move(transport), std::move(received));
+        co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded));
         co_return;
     }
     slot.release();
     ClientSession session(*core, std::move(transport), ++core->totals_->connections);
+    session.compress(upgraded->deflate);
     const Registry::Registration registration(core->registry_, session);
-    co_await session.run(std::move(received));
+    co_await session.run(std::exchange(upgraded->received, {}));
 }
 
 Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
-                                     std::string received)
+                                     AcceptedUpgrade upgraded)
 {
     // The upgrade is complete all the same, so that a browser can read why.
     struct Deaf final : ConnectionHandler
@@ -299,8 +300,9 @@ Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::uniq
         void onText(std::string_view) override {}
     } deaf;
     PeerConnection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
+    if (upgraded.deflate) connection.compress(*upgraded.deflate, *core->options_.deflate);
     connection.close({CloseCode::policyViolation, "Max connections reached"});
-    co_await connection.run(std::move(received));
+    co_await connection.run(std::move(upgraded.received));
 }
 
 void ServerCore::askAllToGo()

@@ -162,7 +162,8 @@ private:
     [[nodiscard]] static Strand<> converse(std::shared_ptr<ServerCore> core,
                                            std::unique_ptr<Transport> transport, HandshakeSlots::Slot slot);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
-                                                  std::unique_ptr<Transport> transport, std::string received);
+                                                  std::unique_ptr<Transport> transport,
+                                                  AcceptedUpgrade upgraded);
     void askAllToGo();
     void stopListening() noexcept;
 

@@ -92,8 +92,12 @@ Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport, const
         co_return std::nullopt;
     }
     auto& request = std::get<HttpRequest>(judged);
-    co_await writeAll(transport, upgradeResponse(request));
-    co_return AcceptedUpgrade{std::move(request), std::move(received)};
+    std::optional<AcceptedDeflate> deflate;
+    if (options.deflate) deflate = acceptDeflate(*readExtensions(request.head), *options.deflate);
+    co_await writeAll(transport, upgradeResponse(request, {}, deflate ? deflate->answer : std::string()));
+    AcceptedUpgrade accepted{std::move(request), {}, std::move(received)};
+    if (deflate) accepted.deflate = deflate->parameters;
+    co_return accepted;
 }
 
 }  // namespace strandcast

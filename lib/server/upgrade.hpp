@@ -1,5 +1,6 @@
 #pragma once
 
+#include "websocket/deflate_negotiation.hpp"
 #include "websocket/http_head.hpp"
 #include "websocket/upgrade_request.hpp"
 
@@ -18,13 +19,15 @@ struct UpgradeOptions
 {
     std::string path;  ///< the one that is served; empty is any
     HttpHeadLimits limits;
+    std::optional<DeflateOptions> deflate = {};
 };
 
 /// A WebSocket that is open.
 struct AcceptedUpgrade
 {
     HttpRequest request;
-    std::string received;  ///< what came behind the request
+    std::optional<DeflateParameters> deflate;  ///< what was agreed on
+    std::string received;                      ///< what came behind the request
 };
 
 /// Reads an upgrade request and answers it. A request that is refused gets its reason, and nothing is

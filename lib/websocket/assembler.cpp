@@ -34,13 +34,16 @@ void Assembler::beginFrame(const FrameHeader& header)
     {
         inMessage_ = true;
         messageOpcode_ = header.opcode;
+        compressed_ = header.rsv1;
         frames_ = 0;
+        wireSize_ = 0;
         utf8_.reset();
     }
     ++frames_;
+    wireSize_ += header.payloadSize;
 }
 
-bool Assembler::takePiece(std::span<std::byte>& bytes, bool keep)
+std::span<std::byte> Assembler::unmasked(std::span<std::byte>& bytes)
 {
     const auto piece = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), left_)));
     bytes = bytes.subspan(piece.size());
@@ -51,16 +54,48 @@ bool Assembler::takePiece(std::span<std::byte>& bytes, bool keep)
     {
         std::copy(piece.begin(), piece.end(), control_.begin() + controlSize_);
         controlSize_ = static_cast<std::uint8_t>(controlSize_ + piece.size());
-        return true;
+        return {};
     }
-    if (!keep)
-    {
-        release(message_);
-        return true;
-    }
-    if (messageOpcode_ == Opcode::text && !utf8_.accept(piece)) return false;
+    return piece;
+}
+
+Assembler::Taken Assembler::takePiece(std::span<std::byte>& bytes, Inflater* inflater, std::size_t limit)
+{
+    const auto piece = unmasked(bytes);
+    if (piece.empty()) return Taken::ok;
+    const auto before = message_.size();
+    if (compressed_) return judged(inflater->inflate(piece, message_, limit), before);
     message_.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-    return true;
+    return judged(Inflater::Outcome::ok, before);
+}
+
+void Assembler::skipPiece(std::span<std::byte>& bytes)
+{
+    static_cast<void>(unmasked(bytes));
+    release(message_);
+}
+
+Assembler::Taken Assembler::finishMessage(Inflater* inflater, std::size_t limit)
+{
+    const auto before = message_.size();
+    if (compressed_)
+        if (const auto taken = judged(inflater->endMessage(message_, limit), before); taken != Taken::ok)
+            return taken;
+    return messageOpcode_ == Opcode::text && !utf8_.isComplete() ? Taken::notUtf8 : Taken::ok;
+}
+
+// What is new in the message is judged first: it came before what is wrong.
+Assembler::Taken Assembler::judged(Inflater::Outcome outcome, std::size_t before)
+{
+    const auto added = std::as_bytes(std::span(message_)).subspan(before);
+    if (messageOpcode_ == Opcode::text && !utf8_.accept(added)) return Taken::notUtf8;
+    switch (outcome)
+    {
+    case Inflater::Outcome::ok: return Taken::ok;
+    case Inflater::Outcome::tooLarge: return Taken::tooLarge;
+    case Inflater::Outcome::corrupt: break;
+    }
+    return Taken::corrupt;
 }
 
 void Assembler::endMessage() noexcept

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "websocket/frame.hpp"
+#include "websocket/inflater.hpp"
 #include "websocket/utf8.hpp"
 
 #include <array>
@@ -17,14 +18,25 @@ namespace strandcast
 class Assembler
 {
 public:
+    enum class Taken : std::uint8_t
+    {
+        ok,
+        notUtf8,
+        tooLarge,
+        corrupt,  // it does not inflate
+    };
+
     /// Begins to read a frame in pieces. A data frame begins a message, or continues it.
     void beginFrame(const FrameHeader& header);
     [[nodiscard]] bool inFrame() const noexcept { return inFrame_; }
     [[nodiscard]] Opcode frameOpcode() const noexcept { return frame_.opcode; }
 
-    /// Unmasks and takes as much of `bytes` as belongs to the frame, and removes it from them; without
-    /// keeping it where `keep` is false. False at the first byte of a text that is not UTF-8.
-    [[nodiscard]] bool takePiece(std::span<std::byte>& bytes, bool keep);
+    /// Unmasks and takes as much of `bytes` as belongs to the frame, and removes it from them; says what is
+    /// wrong at the first byte of a text that is not UTF-8. A message that is compressed is inflated by
+    /// `inflater` up to `limit`.
+    [[nodiscard]] Taken takePiece(std::span<std::byte>& bytes, Inflater* inflater, std::size_t limit);
+    /// The same without keeping anything.
+    void skipPiece(std::span<std::byte>& bytes);
     [[nodiscard]] bool isFrameComplete() const noexcept { return left_ == 0; }
     void endFrame() noexcept { inFrame_ = false; }
 
@@ -37,10 +49,13 @@ public:
     // The message: from its first frame to the last.
     [[nodiscard]] bool inMessage() const noexcept { return inMessage_; }
     [[nodiscard]] Opcode messageOpcode() const noexcept { return messageOpcode_; }
-    [[nodiscard]] std::size_t messageSize() const noexcept { return message_.size(); }
+    [[nodiscard]] bool isCompressed() const noexcept { return compressed_; }
+    /// Of its frames so far, as they came.
+    [[nodiscard]] std::uint64_t wireSize() const noexcept { return wireSize_; }
+    /// Its last frame has been taken: a message that is compressed gets its end.
+    [[nodiscard]] Taken finishMessage(Inflater* inflater, std::size_t limit);
     [[nodiscard]] std::size_t frames() const noexcept { return frames_; }
     [[nodiscard]] bool isMessageComplete() const noexcept { return inMessage_ && !inFrame_ && messageFin_; }
-    [[nodiscard]] bool isValidText() const noexcept { return utf8_.isComplete(); }
     [[nodiscard]] std::span<const std::byte> message() const noexcept
     {
         return std::as_bytes(std::span(message_));
@@ -62,18 +77,22 @@ public:
     }
 
 private:
+    [[nodiscard]] std::span<std::byte> unmasked(std::span<std::byte>& bytes);
+    [[nodiscard]] Taken judged(Inflater::Outcome outcome, std::size_t before);
     [[nodiscard]] bool isRetained(std::span<const std::byte> bytes) const noexcept;
 
     FrameHeader frame_;
     std::uint64_t left_ = 0;  // of the frame's payload
     std::size_t offset_ = 0;  // into the frame's payload
     std::size_t frames_ = 0;
+    std::uint64_t wireSize_ = 0;
     std::string message_;
     std::string retained_;
     Utf8Validator utf8_;
     Opcode messageOpcode_ = Opcode::text;
     bool inFrame_ = false;
     bool inMessage_ = false;
+    bool compressed_ = false;
     bool messageFin_ = false;  // of the message's last frame so far
     std::uint8_t controlSize_ = 0;
     std::array<std::byte, maxControlPayloadSize> control_;

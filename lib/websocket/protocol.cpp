@@ -44,6 +44,17 @@ CloseReason notUtf8()
     return {CloseCode::invalidPayload, "Not UTF-8"};
 }
 
+CloseReason tooLarge()
+{
+    return {CloseCode::messageTooBig, "Message too large"};
+}
+
+// What does not get smaller gets larger by a little: zlib's worst case, and empty blocks, stay within this.
+std::uint64_t mostCompressed(std::size_t maxMessageSize)
+{
+    return std::uint64_t{maxMessageSize} + maxMessageSize / 8 + 1024;
+}
+
 }  // namespace
 
 Protocol::Protocol(Role role, const ProtocolLimits& limits, MaskSource* masks)
@@ -104,7 +115,7 @@ std::optional<ProtocolEvent> Protocol::readFrame()
 
     unread_ = unread_.subspan(frame->size);
     const bool inMessage = assembler_ && assembler_->inMessage();
-    const bool standsAlone = isControl(header.opcode) || (header.fin && !inMessage);
+    const bool standsAlone = isControl(header.opcode) || (header.fin && !inMessage && !header.rsv1);
     if (standsAlone && unread_.size() >= header.payloadSize)
     {
         const auto payload = unread_.first(static_cast<std::size_t>(header.payloadSize));
@@ -118,7 +129,11 @@ std::optional<ProtocolEvent> Protocol::readFrame()
 
 std::optional<FrameError> Protocol::judge(const FrameHeader& header) const noexcept
 {
-    if (header.rsv1 || header.rsv2 || header.rsv3) return FrameError{"Reserved bits without an extension"};
+    // RFC 7692, section 6.1: the first frame of a message says whether it is compressed, and no other.
+    const bool mayBeCompressed =
+        inflater_ && !isControl(header.opcode) && header.opcode != Opcode::continuation;
+    if ((header.rsv1 && !mayBeCompressed) || header.rsv2 || header.rsv3)
+        return FrameError{"Reserved bits without an extension"};
     // Section 5.1: a client masks every frame, a server none.
     if (role_ == Role::server && !header.mask) return FrameError{"Frame is not masked"};
     if (role_ == Role::client && header.mask) return FrameError{"Frame is masked"};
@@ -136,10 +151,11 @@ std::optional<CloseReason> Protocol::judgeSize(const FrameHeader& header) const
     if (header.opcode == Opcode::binary && !limits_.acceptBinary)
         return CloseReason{CloseCode::unsupportedData, "Binary messages are not supported"};
     const bool continues = header.opcode == Opcode::continuation;
-    const std::size_t before = continues ? assembler_->messageSize() : 0;
+    const std::uint64_t before = continues ? assembler_->wireSize() : 0;
     const std::size_t frames = continues ? assembler_->frames() : 0;
-    if (header.payloadSize > maxMessageSize_ || before + header.payloadSize > maxMessageSize_)
-        return CloseReason{CloseCode::messageTooBig, "Message too large"};
+    const bool compressed = continues ? assembler_->isCompressed() : header.rsv1;
+    const auto most = compressed ? mostCompressed(maxMessageSize_) : std::uint64_t{maxMessageSize_};
+    if (header.payloadSize > most || before + header.payloadSize > most) return tooLarge();
     if (frames >= limits_.maxFramesPerMessage)
         return CloseReason{CloseCode::messageTooBig, "Too many fragments"};
     return std::nullopt;
@@ -156,7 +172,12 @@ std::optional<ProtocolEvent> Protocol::wholeFrame(const FrameHeader& header, std
 
 std::optional<ProtocolEvent> Protocol::pieceOfFrame()
 {
-    if (!assembler_->takePiece(unread_, !closeSent_)) return fail(notUtf8());
+    auto taken = Assembler::Taken::ok;
+    if (closeSent_)
+        assembler_->skipPiece(unread_);
+    else
+        taken = assembler_->takePiece(unread_, inflater_.get(), maxMessageSize_);
+    if (taken != Assembler::Taken::ok) return fail(taken);
     if (!assembler_->isFrameComplete()) return std::nullopt;
     assembler_->endFrame();
     const auto opcode = assembler_->frameOpcode();
@@ -167,8 +188,22 @@ std::optional<ProtocolEvent> Protocol::pieceOfFrame()
         assembler_->endMessage();
         return std::nullopt;
     }
-    if (assembler_->messageOpcode() == Opcode::text && !assembler_->isValidText()) return fail(notUtf8());
+    taken = assembler_->finishMessage(inflater_.get(), maxMessageSize_);
+    if (taken != Assembler::Taken::ok) return fail(taken);
     return messageEvent(assembler_->messageOpcode(), assembler_->message());
+}
+
+ProtocolEvent Protocol::fail(Assembler::Taken taken)
+{
+    switch (taken)
+    {
+    case Assembler::Taken::notUtf8: return fail(notUtf8());
+    case Assembler::Taken::tooLarge: return fail(tooLarge());
+    case Assembler::Taken::ok:
+    case Assembler::Taken::corrupt: break;
+    }
+    // RFC 7692 names no code; what cannot be inflated is not consistent with its type.
+    return fail({CloseCode::invalidPayload, "Compressed data that does not inflate"});
 }
 
 std::optional<ProtocolEvent> Protocol::control(Opcode opcode, std::span<const std::byte> payload)

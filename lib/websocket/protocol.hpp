@@ -2,6 +2,7 @@
 
 #include "websocket/assembler.hpp"
 #include "websocket/frame.hpp"
+#include "websocket/inflater.hpp"
 #include "websocket/opcode.hpp"
 
 #include <strandcast/close_reason.hpp>
@@ -21,7 +22,8 @@ namespace strandcast
 
 struct ProtocolLimits
 {
-    std::size_t maxMessageSize = 4 * 1024 * 1024;  ///< bytes; more is 1009, at the header that says so
+    /// bytes; more is 1009, at the header that says so, or at the byte that a message inflates to
+    std::size_t maxMessageSize = 4 * 1024 * 1024;
     std::size_t maxFramesPerMessage =
         1'000'000;             ///< more is 1009; a 4 MiB message in 64-byte fragments is legal
     bool acceptBinary = true;  ///< otherwise 1003, at the header
@@ -81,6 +83,9 @@ public:
     /// `limits` outlive the protocol; so does `masks`, which a client needs.
     Protocol(Role role, const ProtocolLimits& limits, MaskSource* masks = nullptr);
 
+    /// The peer may compress its messages so from now on (RFC 7692); otherwise that is 1002.
+    void inflate(const DeflateContext& context) { inflater_ = std::make_unique<Inflater>(context); }
+
     /// Takes bytes from the peer, which are unmasked where they lie. They stay until retain().
     void receive(std::span<std::byte> bytes);
 
@@ -115,8 +120,12 @@ public:
     /// From the next frame on.
     void setMaxMessageSize(std::size_t bytes) noexcept { maxMessageSize_ = bytes; }
 
-    /// What it takes from the heap for what was received: nothing between messages, after retain().
-    [[nodiscard]] std::size_t heldBytes() const noexcept { return assembler_ ? assembler_->heldBytes() : 0; }
+    /// What it takes from the heap for what was received: nothing between messages, after retain(), but what
+    /// the next one may refer to where messages are compressed.
+    [[nodiscard]] std::size_t heldBytes() const noexcept
+    {
+        return (assembler_ ? assembler_->heldBytes() : 0) + (inflater_ ? inflater_->heldBytes() : 0);
+    }
 
 private:
     [[nodiscard]] std::optional<ProtocolEvent> readFrame();
@@ -125,6 +134,7 @@ private:
     [[nodiscard]] std::optional<ProtocolEvent> wholeFrame(const FrameHeader& header,
                                                           std::span<std::byte> payload);
     [[nodiscard]] std::optional<ProtocolEvent> pieceOfFrame();
+    [[nodiscard]] ProtocolEvent fail(Assembler::Taken taken);
     [[nodiscard]] std::optional<ProtocolEvent> control(Opcode opcode, std::span<const std::byte> payload);
     [[nodiscard]] ProtocolEvent peerClose(std::span<const std::byte> payload);
     [[nodiscard]] ProtocolEvent fail(CloseReason reason);
@@ -137,6 +147,7 @@ private:
     std::span<std::byte> unread_;  // of what was received or, after retain(), of the assembler's own
     std::unique_ptr<Assembler>
         assembler_;  // only while a frame or a message is incomplete, or bytes are retained
+    std::unique_ptr<Inflater> inflater_;  // where the peer may compress
     std::string output_;
     Role role_;
     bool closeSent_ = false;

@@ -1,5 +1,6 @@
 #include "websocket/upgrade_request.hpp"
 
+#include "websocket/extensions.hpp"
 #include "websocket/handshake_key.hpp"
 
 #include <algorithm>
@@ -68,10 +69,12 @@ std::optional<HttpRefusal> judgeUpgrade(const HttpRequest& request)
         return HttpRefusal{426, "Sec-WebSocket-Version: 13 is expected"};
     if (head.count("Sec-WebSocket-Key") != 1 || !isKey(*head.first("Sec-WebSocket-Key")))
         return HttpRefusal{400, "One Sec-WebSocket-Key of 16 bytes in base64 is expected"};
+    if (!readExtensions(head)) return HttpRefusal{400, "A Sec-WebSocket-Extensions that is no list of them"};
     return std::nullopt;
 }
 
-std::string upgradeResponse(const HttpRequest& request, std::optional<std::string_view> subprotocol)
+std::string upgradeResponse(const HttpRequest& request, std::optional<std::string_view> subprotocol,
+                            std::string_view extensions)
 {
     std::string response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                            "Sec-WebSocket-Accept: ";
@@ -80,6 +83,11 @@ std::string upgradeResponse(const HttpRequest& request, std::optional<std::strin
     {
         response += "\r\nSec-WebSocket-Protocol: ";
         response += *subprotocol;
+    }
+    if (!extensions.empty())
+    {
+        response += "\r\nSec-WebSocket-Extensions: ";
+        response += extensions;
     }
     response += "\r\n\r\n";
     return response;

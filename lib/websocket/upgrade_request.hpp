@@ -36,9 +36,10 @@ struct HttpRequest
 [[nodiscard]] std::optional<HttpRefusal> judgeUpgrade(const HttpRequest& request);
 
 /// The response that accepts a request which judgeUpgrade() found right, with one of its subprotocols or
-/// none.
+/// none, and with `extensions`, or none where that is empty.
 [[nodiscard]] std::string upgradeResponse(const HttpRequest& request,
-                                          std::optional<std::string_view> subprotocol = {});
+                                          std::optional<std::string_view> subprotocol = {},
+                                          std::string_view extensions = {});
 
 /// The response that refuses it, after which the connection ends.
 [[nodiscard]] std::string refusalResponse(const HttpRefusal& refusal);

@@ -1,5 +1,6 @@
 #include "websocket/upgrade_response.hpp"
 
+#include "websocket/extensions.hpp"
 #include "websocket/handshake_key.hpp"
 
 #include <algorithm>
@@ -20,6 +21,18 @@ std::string printable(std::string_view text)
     return shown;
 }
 
+std::optional<std::string> judgeExtensions(const HttpHead& response, const UpgradeRequest& request)
+{
+    const auto extensions = readExtensions(response);
+    if (!extensions) return "the server's Sec-WebSocket-Extensions are no list of them";
+    if (!request.deflate && !extensions->empty())
+        return "the server uses an extension that was not asked for";
+    if (!request.deflate) return std::nullopt;
+    auto answer = readDeflateAnswer(*extensions, *request.deflate);
+    if (auto* const wrong = std::get_if<std::string>(&answer)) return std::move(*wrong);
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::string upgradeRequest(const UpgradeRequest& request)
@@ -31,6 +44,7 @@ std::string upgradeRequest(const UpgradeRequest& request)
     for (std::size_t index = 0; index < request.subprotocols.size(); ++index)
         text += (index == 0 ? "Sec-WebSocket-Protocol: " : ", ") + request.subprotocols[index];
     if (!request.subprotocols.empty()) text += "\r\n";
+    if (request.deflate) text += "Sec-WebSocket-Extensions: " + deflateOffer(*request.deflate) + "\r\n";
     for (const auto& header : request.headers) text += header.name + ": " + header.value + "\r\n";
     return text += "\r\n";
 }
@@ -57,14 +71,20 @@ std::optional<std::string> judgeResponse(const HttpHead& response, const Upgrade
     if (response.count("Sec-WebSocket-Accept") != 1 ||
         response.first("Sec-WebSocket-Accept") != acceptKey(request.key))
         return "the server's Sec-WebSocket-Accept does not answer this request";
-    if (!response.tokens("Sec-WebSocket-Extensions").empty())
-        return "the server uses an extension that was not asked for";
+    if (auto wrong = judgeExtensions(response, request)) return wrong;
     const auto subprotocol = response.first("Sec-WebSocket-Protocol");
     if (subprotocol && (response.count("Sec-WebSocket-Protocol") != 1 ||
                         std::find(request.subprotocols.begin(), request.subprotocols.end(), *subprotocol) ==
                             request.subprotocols.end()))
         return "the server chose a subprotocol that was not asked for";
     return std::nullopt;
+}
+
+std::optional<DeflateParameters> agreedDeflate(const HttpHead& response, const UpgradeRequest& request)
+{
+    if (!request.deflate) return std::nullopt;
+    return std::get<std::optional<DeflateParameters>>(
+        readDeflateAnswer(*readExtensions(response), *request.deflate));
 }
 
 }  // namespace strandcast

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "websocket/deflate_negotiation.hpp"
 #include "websocket/http_head.hpp"
 
 #include <optional>
@@ -18,6 +19,7 @@ struct UpgradeRequest
     std::string key;                             ///< see makeKey()
     std::vector<HttpHead::Header> headers = {};  ///< further ones, each checked by isHeader()
     std::vector<std::string> subprotocols = {};
+    std::optional<DeflateOptions> deflate = {};  ///< offered
 };
 
 /// The request as it goes to the server (RFC 6455, section 4.1). Nothing is checked here: host and target
@@ -30,5 +32,9 @@ struct UpgradeRequest
 /// What is wrong with a response as the answer to `request`, for people; nothing where the WebSocket is open.
 [[nodiscard]] std::optional<std::string> judgeResponse(const HttpHead& response,
                                                        const UpgradeRequest& request);
+
+/// What the server agreed to of the request's offer, in a response in which nothing is wrong.
+[[nodiscard]] std::optional<DeflateParameters> agreedDeflate(const HttpHead& response,
+                                                             const UpgradeRequest& request);
 
 }  // namespace strandcast

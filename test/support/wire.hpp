@@ -26,6 +26,7 @@ struct Frame
     unsigned opcode = text;
     std::string payload = {};
     bool fin = true;
+    bool rsv1 = false;
 
     friend bool operator==(const Frame&, const Frame&) = default;
 };
@@ -90,7 +91,8 @@ inline std::optional<Frame> takeFrame(std::string& bytes)
     const auto maskPlace = place;
     if (isMasked) place += 4;
     if (bytes.size() < place + size) return std::nullopt;
-    Frame frame{at(0) & 0xFU, bytes.substr(place, static_cast<std::size_t>(size)), (at(0) & 0x80U) != 0};
+    Frame frame{at(0) & 0xFU, bytes.substr(place, static_cast<std::size_t>(size)), (at(0) & 0x80U) != 0,
+                (at(0) & 0x40U) != 0};
     if (isMasked)
         for (std::size_t index = 0; index < frame.payload.size(); ++index)
             frame.payload[index] = static_cast<char>(frame.payload[index] ^ bytes[maskPlace + index % 4]);
