@@ -28,7 +28,7 @@ WSServerOptions deflating(DeflateOptions deflate = {})
 asio::awaitable<std::string> offer(RawPeer& peer, std::uint16_t port, std::string extensions)
 {
     co_await peer.connect(port);
-    co_await peer.write("GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    co_await peer.write("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
                         "Sec-WebSocket-Extensions: " +
                         extensions + "\r\n\r\n");

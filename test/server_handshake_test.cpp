@@ -21,7 +21,7 @@ std::string upgradeWith(const std::string& line, const std::string& headers)
 }
 
 const std::string getLine = "GET / HTTP/1.1";
-const std::string host = "Host: x\r\n";
+const std::string host = "Host: localhost\r\n";
 const std::string upgradeHeaders = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
 const std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 const std::string version = "Sec-WebSocket-Version: 13\r\n";
@@ -88,10 +88,10 @@ TEST_CASE("an upgrade is right on any path, in any letters, and in any pieces; w
                {
                    RawPeer peer(served.io);
                    co_await peer.connect(served.server.port());
-                   const auto bytes = "GET /any/path?query HTTP/1.1\r\nhOST:x\r\nUPGRADE: h2c, WebSocket\r\n"
-                                      "connection: keep-alive,   uPGRADE\r\n" +
-                                      key + version + "\r\n" +
-                                      wire::masked(wire::text, request("ping", "early"));
+                   const auto bytes =
+                       "GET /any/path?query HTTP/1.1\r\nhOST:localhost\r\nUPGRADE: h2c, WebSocket\r\n"
+                       "connection: keep-alive,   uPGRADE\r\n" +
+                       key + version + "\r\n" + wire::masked(wire::text, request("ping", "early"));
                    for (const char byte : bytes) co_await peer.write(std::string(1, byte));
                    const auto head = co_await peer.responseHead();
                    CHECK(head.starts_with("HTTP/1.1 101 "));

@@ -206,7 +206,7 @@ TEST_CASE("a refusal says its status, its reason and that the connection ends")
     CHECK(text.find("\r\nSec-WebSocket-Version: 13\r\n") != std::string::npos);
     CHECK(text.find("\r\nContent-Length: 32\r\n") != std::string::npos);
     CHECK(text.ends_with("\r\n\r\nA WebSocket upgrade is expected\n"));
-    CHECK(refusalResponse({405, ""}).find("\r\nAllow: GET\r\n") != std::string::npos);
+    CHECK(refusalResponse({405, ""}).find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
 }
 
 TEST_CASE("a client takes what answers its request, and says what is wrong with anything else")

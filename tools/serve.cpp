@@ -33,6 +33,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace tool
 {
@@ -57,6 +58,9 @@ struct ServeArguments
     std::size_t shards = 1;
     std::size_t maxMessage = 4 * 1024 * 1024;
     std::string heartbeat = "30";
+    bool deflate = false;
+    std::vector<std::string> allowedOrigins;
+    std::vector<std::string> allowedHosts;
 };
 
 /// A positive number of seconds, fractions allowed; nothing where it is none.
@@ -111,6 +115,15 @@ std::string checkShards(const std::string& text)
     return wrong;
 }
 
+std::string checkOrigin(const std::string& text)
+{
+    const auto host = text.find("://");
+    if (text == "*" || (host != std::string::npos && host > 0 && text.size() > host + 3 &&
+                        text.find('/', host + 3) == std::string::npos))
+        return {};
+    return "'" + text + "' is no origin: one such as https://example.com, or * is expected";
+}
+
 // As it comes from a variable that was never set: to let everybody in is not what was meant.
 std::string checkToken(const std::string& text)
 {
@@ -154,6 +167,9 @@ WSServerOptions optionsOf(const ServeArguments& arguments)
     options.maxMessageSize = arguments.maxMessage;
     options.maxUnauthenticatedMessageSize =
         std::min(options.maxUnauthenticatedMessageSize, arguments.maxMessage);
+    if (arguments.deflate) options.deflate.emplace();
+    options.allowedOrigins = arguments.allowedOrigins;
+    options.allowedHosts = arguments.allowedHosts;
     options.heartbeatInterval = *secondsOf(arguments.heartbeat);
     return options;
 }
@@ -253,6 +269,15 @@ void addServe(CLI::App& app, Run& run)
                      "Seconds; a client silent for two of these is closed")
         ->check(checkSeconds)
         ->capture_default_str();
+    command->add_flag("--deflate", arguments->deflate, "Compress messages for clients that offer it");
+    command
+        ->add_option(
+            "--allowed-origin", arguments->allowedOrigins,
+            "Web pages that may connect, such as https://example.com; * is any; without this, those\n"
+            "of the host that is asked for")
+        ->check(checkOrigin);
+    command->add_option("--allowed-host", arguments->allowedHosts,
+                        "Names beside localhost under which a server on loopback may be asked for; * is any");
     command->footer(
         "Prints one line when it listens. Ctrl-C and SIGTERM shut it down in good order, which is\n"
         "exit code 0; a second one ends it at once. With TLS, SIGHUP has it read the certificate again.");

@@ -20,6 +20,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace strandcast
@@ -39,12 +41,75 @@ struct Authentication
     std::optional<Timestamp> expiresAt = {};  ///< then it is closed with 1008, unless it authenticated anew
 };
 
+/// What a client asked for when it connected, as it came.
+struct UpgradeInfo
+{
+    std::string path;
+    std::string query;                  ///< behind the '?'
+    std::string host;                   ///< with the port, where it was named
+    std::optional<std::string> origin;  ///< the web page's, if a browser sent it
+    std::optional<std::string> authorization;
+    std::optional<std::string> subprotocol;  ///< the one that was chosen
+};
+
+/// What a server knows of a client.
+struct ClientInfo
+{
+    std::string id;
+    std::string peerAddress;
+    UpgradeInfo upgrade;
+    bool authenticated = false;
+    std::optional<std::string> identity;             ///< as the hook said, like those that follow
+    std::optional<std::vector<std::string>> agents;  ///< those it may speak for; nullopt is any
+    std::optional<Json> metadata;                    ///< the hook's, or what the client said of itself
+    std::optional<Timestamp> expiresAt;
+    Timestamp connectedAt{};
+    std::vector<std::string>
+        subscriptions;             ///< topics and patterns, in the order in which they were subscribed
+    std::size_t queuedEvents = 0;  ///< waiting for its socket
+    std::size_t queuedBytes = 0;   ///< the same in bytes
+    std::uint64_t messagesReceived = 0;
+    // Every event that it was to have is one of these two, or still queued.
+    std::uint64_t eventsDelivered = 0;  ///< handed to the socket
+    std::uint64_t eventsDropped = 0;
+};
+
 /// Asked with the `token` and the `metadata` of an `auth` message (protocol.md, "A connection's life", item
-/// 3), on the server's own thread. A hook that throws refuses, and its text goes no further. It is cancelled
-/// when its client goes, and at `authTimeout`, which closes the client: a hook that never ends holds up
-/// nobody.
-using Authenticate =
-    std::function<asio::awaitable<Authentication>(std::string token, std::optional<Json> metadata)>;
+/// 3), on the client's own shard, and with what is known of the client so far, where it takes that first. A
+/// hook that throws refuses, and its text goes no further. It is cancelled when its client goes, and at
+/// `authTimeout`, which closes the client: a hook that never ends holds up nobody.
+class Authenticate
+{
+public:
+    using Answer = asio::awaitable<Authentication>;
+
+    Authenticate() = default;
+    Authenticate(std::nullptr_t) {}
+    template <typename Hook>
+        requires std::is_invocable_r_v<Answer, const Hook&, const ClientInfo&, std::string,
+                                       std::optional<Json>>
+    Authenticate(Hook hook) : hook_(std::move(hook))
+    {
+    }
+    template <typename Hook>
+        requires std::is_invocable_r_v<Answer, const Hook&, std::string, std::optional<Json>>
+    Authenticate(Hook hook)
+        : hook_([hook = std::move(hook)](const ClientInfo&, std::string token, std::optional<Json> metadata)
+                { return hook(std::move(token), std::move(metadata)); })
+    {
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(hook_); }
+    /// `client` lasts until it ends.
+    [[nodiscard]] Answer operator()(const ClientInfo& client, std::string token,
+                                    std::optional<Json> metadata) const
+    {
+        return hook_(client, std::move(token), std::move(metadata));
+    }
+
+private:
+    std::function<Answer(const ClientInfo& client, std::string token, std::optional<Json> metadata)> hook_;
+};
 
 /// What a client wants to do with a topic.
 enum class Action : std::uint8_t
@@ -52,8 +117,6 @@ enum class Action : std::uint8_t
     subscribe,
     publish,
 };
-
-struct ClientInfo;
 
 /// Asked whether a client may subscribe to a topic, which may be a pattern (see TopicPattern::covers()), or
 /// publish on one: once for each topic of a request, and again for what is subscribed when the client
@@ -77,6 +140,14 @@ struct WSServerOptions
         "127.0.0.1";        ///< the numeric address to listen on: "0.0.0.0" or "::" is every interface
     std::string path = {};  ///< the one path that is served; empty is any
     std::optional<TlsServerOptions> tls = {};  ///< wss:// instead of ws://
+
+    /// Web pages that may connect, such as "https://example.com"; "*" is any. With none, those of the host
+    /// that the server was asked for. Whoever sends no Origin is no browser, and let in.
+    std::vector<std::string> allowedOrigins = {};
+    /// Names, beside localhost, under which a server that listens on loopback alone may be asked for, such as
+    /// those that a proxy passes on; "*" is any.
+    std::vector<std::string> allowedHosts = {};
+    std::vector<std::string> subprotocols = {};  ///< of these the first that a client offers is chosen
 
     Authenticate authenticate = {};  ///< without one, every client is authenticated at once
     Authorize authorize = {};        ///< without one, every client may do everything
@@ -116,27 +187,6 @@ struct WSServerOptions
 
     Clock* clock = &Clock::system();     ///< outlives the server
     Random* random = &Random::system();  ///< outlives the server
-};
-
-/// What a server knows of a client.
-struct ClientInfo
-{
-    std::string id;
-    std::string peerAddress;
-    bool authenticated = false;
-    std::optional<std::string> identity;             ///< as the hook said, like those that follow
-    std::optional<std::vector<std::string>> agents;  ///< those it may speak for; nullopt is any
-    std::optional<Json> metadata;                    ///< the hook's, or what the client said of itself
-    std::optional<Timestamp> expiresAt;
-    Timestamp connectedAt{};
-    std::vector<std::string>
-        subscriptions;             ///< topics and patterns, in the order in which they were subscribed
-    std::size_t queuedEvents = 0;  ///< waiting for its socket
-    std::size_t queuedBytes = 0;   ///< the same in bytes
-    std::uint64_t messagesReceived = 0;
-    // Every event that it was to have is one of these two, or still queued.
-    std::uint64_t eventsDelivered = 0;  ///< handed to the socket
-    std::uint64_t eventsDropped = 0;
 };
 
 /// A WebSocket server for the protocol of protocol.md, on one io_context, which one thread runs, or on a pool

@@ -174,8 +174,9 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
     auto metadata = message.metadata;
     try
     {
+        const auto info = session.info();
         login = co_await callHook(session.server_.executor(),
-                                  (*hook)(std::move(message.token), std::move(message.metadata)));
+                                  (*hook)(info, std::move(message.token), std::move(message.metadata)));
         if (!login.identity && !login.agents && !login.metadata && !login.expiresAt)
             login.metadata = std::move(metadata);
     }
@@ -347,6 +348,7 @@ ClientInfo ClientSession::info() const
     ClientInfo info;
     info.id = id_;
     info.peerAddress = connection_.peerAddress();
+    info.upgrade = *upgrade_;
     info.authenticated = isAuthenticated();
     info.identity = login_.identity;
     info.agents = login_.agents;

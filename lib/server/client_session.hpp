@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace strandcast
 {
@@ -38,6 +39,10 @@ public:
 
     /// What the upgrade agreed on for its messages.
     void compress(const std::optional<DeflateParameters>& agreed);
+    void setUpgrade(UpgradeInfo upgrade)
+    {
+        upgrade_ = std::make_unique<const UpgradeInfo>(std::move(upgrade));
+    }
     /// What compresses events for this client, and others like it; null where none are compressed.
     [[nodiscard]] Deflater* deflater() const noexcept { return connection_.sharedDeflater(); }
 
@@ -118,6 +123,7 @@ private:
     std::uint64_t publisher_ = 0;
     ProtocolVersion version_ = ProtocolVersion::v1_0;
     Timestamp connectedAt_;
+    std::unique_ptr<const UpgradeInfo> upgrade_;
     std::string session_;   // the client's own under 1.1.0
     Authentication login_;  // the last one, once there was one
     std::shared_ptr<const Authentication> sharedLogin_;

@@ -7,6 +7,7 @@
 #include <strandcast/message_serializer.hpp>
 
 #include <asio/dispatch.hpp>
+#include <asio/ip/address.hpp>
 #include <asio/redirect_error.hpp>
 #include <fmt/format.h>
 
@@ -56,6 +57,24 @@ WSServerOptions settled(WSServerOptions options)
     options.closeTimeout = withinReason(options.closeTimeout);
     if (options.rateLimit) options.rateLimit->window = withinReason(options.rateLimit->window);
     return options;
+}
+
+bool isLoopback(const std::string& host)
+{
+    asio::error_code error;
+    const auto address = asio::ip::make_address(host, error);
+    return !error && address.is_loopback();
+}
+
+UpgradeInfo infoOf(const AcceptedUpgrade& upgraded)
+{
+    const auto& request = upgraded.request;
+    UpgradeInfo info{request.path, request.query, std::string(*request.head.first("Host")), {}, {}, {}};
+    if (const auto origin = request.head.first("Origin")) info.origin = std::string(*origin);
+    if (const auto authorization = request.head.first("Authorization"))
+        info.authorization = std::string(*authorization);
+    info.subprotocol = upgraded.subprotocol;
+    return info;
 }
 
 ConnectionOptions connectionOptionsOf(const WSServerOptions& options, bool authenticates)
@@ -118,6 +137,8 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
       options_(settled(options)),
       connectionOptions_(connectionOptionsOf(options_, static_cast<bool>(options.authenticate))),
       upgradeOptions_{options.path,
+                      {options.allowedOrigins, options.allowedHosts, isLoopback(options.host)},
+                      options.subprotocols,
                       {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize},
                       options.deflate},
       authenticates_(static_cast<bool>(options.authenticate)),
@@ -287,8 +308,12 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
     slot.release();
     ClientSession session(*core, std::move(transport), ++core->totals_->connections);
     session.compress(upgraded->deflate);
+    session.setUpgrade(infoOf(*upgraded));
     const Registry::Registration registration(core->registry_, session);
-    co_await session.run(std::exchange(upgraded->received, {}));
+    // The request's head is not held for as long as the connection.
+    auto received = std::move(upgraded->received);
+    upgraded.reset();
+    co_await session.run(std::move(received));
 }
 
 Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,

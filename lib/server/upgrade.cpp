@@ -3,6 +3,7 @@
 #include <asio/error.hpp>
 #include <asio/system_error.hpp>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -42,9 +43,10 @@ Strand<> writeAll(Transport& transport, std::string text)
     }
 }
 
-Strand<> refuse(Transport& transport, HttpRefusal refusal, std::span<std::byte> buffer)
+/// Ends the conversation with a response.
+Strand<> answer(Transport& transport, std::string response, std::span<std::byte> buffer)
 {
-    co_await writeAll(transport, refusalResponse(refusal));
+    co_await writeAll(transport, std::move(response));
     transport.shutdownWrite();
     std::size_t discarded = 0;
     while (discarded < maxDiscardedBytes)
@@ -55,15 +57,34 @@ Strand<> refuse(Transport& transport, HttpRefusal refusal, std::span<std::byte> 
     }
 }
 
-std::variant<HttpRequest, HttpRefusal> judge(HttpHead head, const std::string& path)
+std::optional<HttpRefusal> judge(const HttpRequest& request, const UpgradeOptions& options)
 {
-    auto request = readRequest(std::move(head));
-    if (const auto* const read = std::get_if<HttpRequest>(&request))
-    {
-        if (!path.empty() && read->path != path) return HttpRefusal{404, "Nothing is served on this path"};
-        if (auto refusal = judgeUpgrade(*read)) return std::move(*refusal);
-    }
-    return request;
+    if (auto refusal = options.origins.judge(request)) return refusal;
+    if (!options.path.empty() && request.path != options.path)
+        return HttpRefusal{404, "Nothing is served on this path"};
+    return judgeUpgrade(request);
+}
+
+/// The request that is to be upgraded, or the response to any other.
+std::variant<HttpRequest, std::string> judge(HttpHead head, const UpgradeOptions& options)
+{
+    auto read = readRequest(std::move(head));
+    if (const auto* const refusal = std::get_if<HttpRefusal>(&read)) return refusalResponse(*refusal);
+    auto& request = std::get<HttpRequest>(read);
+    const bool isHead = request.method == "HEAD";
+    if (request.path == "/healthz" && (isHead || request.method == "GET") && !request.wantsUpgrade())
+        return plainResponse(200, "ok", isHead);
+    if (const auto refusal = judge(request, options)) return refusalResponse(*refusal, isHead);
+    return std::move(request);
+}
+
+/// The first of ours that the client offers.
+std::optional<std::string> chooseSubprotocol(const HttpRequest& request, const std::vector<std::string>& ours)
+{
+    const auto offered = request.subprotocols();
+    for (const auto& one : ours)
+        if (std::ranges::find(offered, one) != offered.end()) return one;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -80,23 +101,25 @@ Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport, const
         bytes.remove_prefix(parser.feed(bytes));
         if (const auto& refusal = parser.refusal())
         {
-            co_await refuse(transport, *refusal, buffer);
+            co_await answer(transport, refusalResponse(*refusal), buffer);
             co_return std::nullopt;
         }
         received = bytes;
     }
-    auto judged = judge(std::move(parser.head()), options.path);
-    if (auto* const refusal = std::get_if<HttpRefusal>(&judged))
+    auto judged = judge(std::move(parser.head()), options);
+    if (auto* const response = std::get_if<std::string>(&judged))
     {
-        co_await refuse(transport, std::move(*refusal), buffer);
+        co_await answer(transport, std::move(*response), buffer);
         co_return std::nullopt;
     }
-    auto& request = std::get<HttpRequest>(judged);
+    AcceptedUpgrade accepted{std::get<HttpRequest>(std::move(judged)), {}, {}, std::move(received)};
+    const auto& request = accepted.request;
+    accepted.subprotocol = chooseSubprotocol(request, options.subprotocols);
     std::optional<AcceptedDeflate> deflate;
     if (options.deflate) deflate = acceptDeflate(*readExtensions(request.head), *options.deflate);
-    co_await writeAll(transport, upgradeResponse(request, {}, deflate ? deflate->answer : std::string()));
-    AcceptedUpgrade accepted{std::move(request), {}, std::move(received)};
     if (deflate) accepted.deflate = deflate->parameters;
+    co_await writeAll(
+        transport, upgradeResponse(request, accepted.subprotocol, deflate ? deflate->answer : std::string()));
     co_return accepted;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "server/origin_rules.hpp"
 #include "websocket/deflate_negotiation.hpp"
 #include "websocket/http_head.hpp"
 #include "websocket/upgrade_request.hpp"
@@ -11,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace strandcast
 {
@@ -18,6 +20,8 @@ namespace strandcast
 struct UpgradeOptions
 {
     std::string path;  ///< the one that is served; empty is any
+    OriginRules origins;
+    std::vector<std::string> subprotocols;
     HttpHeadLimits limits;
     std::optional<DeflateOptions> deflate = {};
 };
@@ -26,13 +30,15 @@ struct UpgradeOptions
 struct AcceptedUpgrade
 {
     HttpRequest request;
+    std::optional<std::string> subprotocol;    ///< the one that was chosen
     std::optional<DeflateParameters> deflate;  ///< what was agreed on
     std::string received;                      ///< what came behind the request
 };
 
-/// Reads an upgrade request and answers it. A request that is refused gets its reason, and nothing is
-/// returned once the peer has had the chance to read it. `buffer` is the shard's: what is read into it is
-/// used up before the next suspension, so that an upgrade holds no more than the request itself.
+/// Reads an upgrade request and answers it. Any other request gets its answer as well, such as /healthz, and
+/// one that is refused its reason; nothing is returned once the peer has had the chance to read it. `buffer`
+/// is the shard's: what is read into it is used up before the next suspension, so that an upgrade holds no
+/// more than the request itself.
 /// @throws asio::system_error where the transport is closed or fails; its owner bounds the time by closing
 /// it.
 [[nodiscard]] Strand<std::optional<AcceptedUpgrade>>

@@ -62,9 +62,10 @@ std::variant<HttpRequest, HttpRefusal> readRequest(HttpHead head)
 std::optional<HttpRefusal> judgeUpgrade(const HttpRequest& request)
 {
     const auto& head = request.head;
-    if (request.method != "GET") return HttpRefusal{405, "GET is expected"};
-    if (!head.hasToken("Upgrade", "websocket") || !head.hasToken("Connection", "upgrade"))
-        return HttpRefusal{426, "A WebSocket upgrade is expected"};
+    if (request.method != "GET" && request.method != "HEAD")
+        return HttpRefusal{405, "GET or HEAD is expected"};
+    if (!request.wantsUpgrade()) return HttpRefusal{426, "A WebSocket upgrade is expected"};
+    if (request.method != "GET") return HttpRefusal{405, "GET is expected for an upgrade"};
     if (head.count("Sec-WebSocket-Version") != 1 || head.first("Sec-WebSocket-Version") != "13")
         return HttpRefusal{426, "Sec-WebSocket-Version: 13 is expected"};
     if (head.count("Sec-WebSocket-Key") != 1 || !isKey(*head.first("Sec-WebSocket-Key")))
@@ -93,17 +94,25 @@ std::string upgradeResponse(const HttpRequest& request, std::optional<std::strin
     return response;
 }
 
-std::string refusalResponse(const HttpRefusal& refusal)
+std::string plainResponse(int status, std::string_view text, bool isHead)
 {
-    std::string response = "HTTP/1.1 " + std::to_string(refusal.status) + ' ';
-    response += reasonPhrase(refusal.status);
-    if (refusal.status == 405) response += "\r\nAllow: GET";
-    if (refusal.status == 426) response += "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
+    std::string response = "HTTP/1.1 " + std::to_string(status) + ' ';
+    response += reasonPhrase(status);
+    if (status == 405) response += "\r\nAllow: GET, HEAD";
+    if (status == 426) response += "\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13";
     response += "\r\nConnection: ";
-    response += refusal.status == 426 ? "Upgrade, close" : "close";
+    response += status == 426 ? "Upgrade, close" : "close";
     response += "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ";
-    response += std::to_string(refusal.reason.size() + 1) + "\r\n\r\n" + refusal.reason + '\n';
+    response += std::to_string(text.size() + 1) + "\r\n\r\n";
+    if (isHead) return response;
+    response += text;
+    response += '\n';
     return response;
+}
+
+std::string refusalResponse(const HttpRefusal& refusal, bool isHead)
+{
+    return plainResponse(refusal.status, refusal.reason, isHead);
 }
 
 }  // namespace strandcast

@@ -25,6 +25,12 @@ struct HttpRequest
     {
         return head.tokens("Sec-WebSocket-Protocol");
     }
+
+    /// Whether it asks for a WebSocket, rightly or not.
+    [[nodiscard]] bool wantsUpgrade() const
+    {
+        return head.hasToken("Upgrade", "websocket") && head.hasToken("Connection", "upgrade");
+    }
 };
 
 /// Reads the request out of a head that is complete, and refuses what no HTTP/1.1 request may be: another
@@ -41,7 +47,10 @@ struct HttpRequest
                                           std::optional<std::string_view> subprotocol = {},
                                           std::string_view extensions = {});
 
-/// The response that refuses it, after which the connection ends.
-[[nodiscard]] std::string refusalResponse(const HttpRefusal& refusal);
+/// A response with a line of text, after which the connection ends; to a HEAD without the text.
+[[nodiscard]] std::string plainResponse(int status, std::string_view text, bool isHead = false);
+
+/// The one that refuses a request.
+[[nodiscard]] std::string refusalResponse(const HttpRefusal& refusal, bool isHead = false);
 
 }  // namespace strandcast

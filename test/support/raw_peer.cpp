@@ -69,7 +69,7 @@ asio::awaitable<void> RawPeer::upgrade(std::string path)
 {
     // The key and its answer are those of RFC 6455, section 1.3.
     co_await write(
-        fmt::format("GET {} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                     "Sec-WebSocket-Version: 13\r\n\r\n",
                     path));
