@@ -1,5 +1,5 @@
 // Our client with a server that nobody here wrote.
-//   foreign_server URL TOKEN         the server is ws_server.mjs
+//   foreign_server URL TOKEN [deflate]         the server is ws_server.mjs
 
 #include <strandcast/strandcast.hpp>
 
@@ -11,6 +11,7 @@
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,10 +36,16 @@ struct Peers
     asio::io_context& io;
     std::string url;
     std::string token;
+    std::optional<DeflateOptions> deflate;
 
     [[nodiscard]] WSClient client() const
     {
-        return {io, {.url = url, .token = token, .messageTimeout = 20s, .reconnectInterval = 20ms}};
+        return {io,
+                {.url = url,
+                 .token = token,
+                 .messageTimeout = 20s,
+                 .reconnectInterval = 20ms,
+                 .deflate = deflate}};
     }
 };
 
@@ -232,6 +239,23 @@ asio::awaitable<void> aProposalIsVotedOnThoughTheServerKnowsNoChannels(Peers pee
     co_await voter.disconnect();
 }
 
+asio::awaitable<void> whatIsLargeComesAsItWas(Peers peers)
+{
+    auto client = peers.client();
+    co_await client.connect();
+    auto events = co_await client.subscribe("large");
+    for (int number = 1; number <= 20; ++number)
+    {
+        std::string text;
+        for (int line = 0; line < 200 * (number % 5); ++line)
+            text += fmt::format("line {} of {}; ", line, number);
+        co_await client.publish("large", text, Broadcast::yes);
+        const auto event = co_await nextOf(events);
+        require(event.data->value().as_string() == text, "the text");
+    }
+    co_await client.disconnect();
+}
+
 struct Case
 {
     std::string_view name;
@@ -242,6 +266,7 @@ constexpr Case cases[] = {
     {"events of patterns come in order", eventsOfPatternsComeInOrder},
     {"own publishes come with broadcast alone", ownPublishesComeWithBroadcastAlone},
     {"nothing comes after unsubscribe", nothingComesAfterUnsubscribe},
+    {"what is large comes as it was", whatIsLargeComesAsItWas},
     {"a ping gets its pong", aPingGetsItsPong},
     {"a wrong token is refused in the server's words", aWrongTokenIsRefusedInItsWords},
     {"an error finds its request by its messageId", anErrorFindsItsRequestByItsMessageId},
@@ -255,12 +280,13 @@ constexpr Case cases[] = {
 };
 
 /// Whether the case passed.
-bool passes(const Case& one, const std::string& url, const std::string& token)
+bool passes(const Case& one, const std::string& url, const std::string& token,
+            const std::optional<DeflateOptions>& deflate)
 {
     asio::io_context io;
     std::exception_ptr failure;
     bool ended = false;
-    asio::co_spawn(io, one.run({io, url, token}),
+    asio::co_spawn(io, one.run({io, url, token, deflate}),
                    [&](std::exception_ptr thrown)
                    {
                        failure = std::move(thrown);
@@ -285,9 +311,11 @@ bool passes(const Case& one, const std::string& url, const std::string& token)
 
 int main(int argc, char** argv)
 {
-    if (argc != 3) return 2;
+    if (argc < 3) return 2;
+    std::optional<DeflateOptions> deflate;
+    if (argc > 3) deflate = {.minSize = 1, .contextTakeover = true};
     int failed = 0;
     for (const auto& one : cases)
-        if (!passes(one, argv[1], argv[2])) ++failed;
+        if (!passes(one, argv[1], argv[2], deflate)) ++failed;
     return failed == 0 ? 0 : 1;
 }

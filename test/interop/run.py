@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Starts `strandcast serve` on a free port and lets a client that nobody here wrote talk to it.
 
-    run.py STRANDCAST CLIENT
+    run.py STRANDCAST CLIENT [deflate]
 
-CLIENT is ws_client.mjs (the ws package of npm) or websockets_client.py. Where its package is missing this says so and
+With `deflate` both compress what they send. CLIENT is ws_client.mjs (the ws package of npm) or websockets_client.py. Where its package is missing this says so and
 exits with 77, which Meson counts as skipped.
 """
 import os
@@ -54,15 +54,16 @@ class Server:
 
 
 def main():
-    strandcast, client = sys.argv[1], pathlib.Path(sys.argv[2])
+    strandcast, client, deflate = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:4]
+    options = ["--deflate"] if deflate else []
     peer = command(client)
-    servers = [Server(strandcast, "--token", TOKEN, "--rate-limit", "off", "--max-message", "65536"),
-               Server(strandcast, "--rate-limit", "5/3600"),
-               Server(strandcast)]
+    servers = [Server(strandcast, "--token", TOKEN, "--rate-limit", "off", "--max-message", "65536", *options),
+               Server(strandcast, "--rate-limit", "5/3600", *options),
+               Server(strandcast, *options)]
     try:
         # From version 15 on websockets goes through the proxy of the environment.
         direct = {**os.environ, "no_proxy": "127.0.0.1"}
-        arguments = [servers[0].url, TOKEN, servers[1].url, servers[2].url, str(servers[2].process.pid)]
+        arguments = [servers[0].url, TOKEN, servers[1].url, servers[2].url, str(servers[2].process.pid), *deflate]
         code = subprocess.run([*peer, *arguments], timeout=120, env=direct).returncode
     finally:
         ended = [server.end() for server in servers]

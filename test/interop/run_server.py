@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Starts a server that nobody here wrote, and lets our client and our command talk to it.
 
-    run_server.py STRANDCAST PROGRAM SERVER
+    run_server.py STRANDCAST PROGRAM SERVER [deflate]
 
-PROGRAM is foreign_server, SERVER is ws_server.mjs (the ws package of npm). Where a package is missing this says so and
+With `deflate` PROGRAM and SERVER compress what they send. PROGRAM is foreign_server, SERVER is ws_server.mjs (the ws package of npm). Where a package is missing this says so and
 exits with 77, which Meson counts as skipped.
 """
 import json
@@ -47,12 +47,12 @@ def use_command(strandcast, url):
 
 
 def main():
-    strandcast, program, server = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
-    running = subprocess.Popen([*command(server), TOKEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    strandcast, program, server, deflate = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4:5]
+    running = subprocess.Popen([*command(server), TOKEN, *deflate], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         url = running.stdout.readline().strip()
         used = use_command(strandcast, url)
-        code = subprocess.run([program, url, TOKEN], timeout=TIMEOUT).returncode
+        code = subprocess.run([program, url, TOKEN, *deflate], timeout=TIMEOUT).returncode
     finally:
         running.stdin.close()
         running.wait(TIMEOUT)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The websockets package as a client: every case prints a line, and the last one counts them.
 
-    websockets_client.py URL TOKEN LIMITED_URL LEAVING_URL LEAVING_PID
+    websockets_client.py URL TOKEN LIMITED_URL LEAVING_URL LEAVING_PID [deflate]
 
-Of the last two servers, which let everybody in, one takes 5 messages an hour, and one is asked to end.
+With `deflate`, the servers compress, and so does this client; otherwise they decline its offer. Of the last two servers, which let everybody in, one takes 5 messages an hour, and one is asked to end.
 """
 import asyncio
 import inspect
@@ -18,6 +18,7 @@ import websockets
 from websockets.exceptions import ConnectionClosed
 
 url, token, limited_url, leaving_url, leaving_pid = sys.argv[1:6]
+is_deflated = sys.argv[6:] == ["deflate"]
 last_id = 0
 
 
@@ -295,6 +296,21 @@ async def a_server_that_ends_lets_each_have_what_was_acked_and_a_close_with_1001
     assert [(await listener.next())["data"] for _ in range(50)] == list(range(50))
     assert (await listener.end())[0] == 1001
     assert (await speaker.end())[0] == 1001
+
+
+async def what_is_compressed_is_understood_either_way():
+    listener, speaker = await Peer.authenticated(), await Peer.authenticated()
+    for peer in listener, speaker:
+        has_own = hasattr(peer.socket, "extensions")  # as long as websockets had one class for both
+        extensions = peer.socket.extensions if has_own else peer.socket.protocol.extensions
+        assert [extension.name for extension in extensions] == (["permessage-deflate"] if is_deflated else []), extensions
+    await listener.request("subscribe", topics=["large"])
+    for number in range(20):
+        data = [f"line {line} of {number}" for line in range(10 + 200 * (number % 5))]
+        await speaker.request("publish", topic="large", data=data)
+        assert (await listener.next())["data"] == data
+    await listener.socket.close()
+    await speaker.socket.close()
 
 
 async def main():

@@ -1,17 +1,17 @@
 // The `ws` package as a client: every case prints a line, and the last one counts them.
-//   node ws_client.mjs URL TOKEN LIMITED_URL LEAVING_URL LEAVING_PID
-// Of the last two servers, which let everybody in, one takes 5 messages an hour, and one is asked to end.
+//   node ws_client.mjs URL TOKEN LIMITED_URL LEAVING_URL LEAVING_PID [deflate]
+// With `deflate`, the servers compress, and so does this client; otherwise they decline its offer. Of the last two servers, which let everybody in, one takes 5 messages an hour, and one is asked to end.
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 
-const [url, token, limitedUrl, leavingUrl, leavingPid] = process.argv.slice(2);
+const [url, token, limitedUrl, leavingUrl, leavingPid, deflate] = process.argv.slice(2);
 let lastId = 0;
 
 /// A connection whose messages are read one after another.
 class Peer {
   static async open(to = url) {
     const peer = new Peer();
-    peer.socket = new WebSocket(to);
+    peer.socket = new WebSocket(to, { perMessageDeflate: { threshold: 0 } });
     peer.texts = [];
     peer.waiting = [];
     peer.closed = new Promise((resolve) => {
@@ -403,6 +403,19 @@ const cases = {
     assert.equal((await speaker.closed).code, 1001);
     assert.deepEqual(listener.texts.map((text) => JSON.parse(text).data), Array.from({ length: 50 }, (_, at) => at + 1));
   },
+};
+
+cases['what is compressed is understood either way'] = async () => {
+  const [listener, speaker] = [await Peer.authenticated(), await Peer.authenticated()];
+  for (const peer of [listener, speaker]) assert.equal(peer.socket.extensions, deflate ? 'permessage-deflate' : '');
+  await listener.request('subscribe', { topics: ['large'] });
+  for (let number = 0; number < 20; ++number) {
+    const data = Array.from({ length: 10 + 200 * (number % 5) }, (_, line) => `line ${line} of ${number}`);
+    await speaker.request('publish', { topic: 'large', data });
+    assert.deepEqual((await listener.next()).data, data);
+  }
+  await listener.close();
+  await speaker.close();
 };
 
 let [passed, failed] = [0, 0];

@@ -1,11 +1,11 @@
 // A server of version 1.0.0 on the `ws` package, with the habits of servers in use: an auth is acked with the literal
 // "auth", and an error has a fresh id; its `messageId` names the request, but for what is published on `mute.#`. Who
 // publishes on `cut.others` loses everybody else their connections.
-//   node ws_server.mjs TOKEN         prints its URL, and ends when its standard input does
+//   node ws_server.mjs TOKEN [deflate]         prints its URL, and ends when its standard input does
 import { WebSocketServer } from 'ws';
 
-const [token] = process.argv.slice(2);
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+const [token, deflate] = process.argv.slice(2);
+const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: deflate ? { threshold: 0 } : false });
 const clients = new Map();
 const sequenceNumbers = new Map();
 let lastId = 0;
