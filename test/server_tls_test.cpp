@@ -50,7 +50,7 @@ Strand<SecurePeer> connectSecurely(std::uint16_t port, TlsClientOptions options 
 Strand<> join(SecurePeer& peer)
 {
     co_await writeAll(*peer.stream,
-                      "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                       "Sec-WebSocket-Version: 13\r\n\r\n");
     while (peer.received.find("version-negotiation") == std::string::npos)
@@ -181,7 +181,7 @@ TEST_CASE("who speaks HTTP to a server of TLS is told in HTTP what is expected")
                {
                    RawPeer plain(served.io);
                    co_await plain.connect(served.server.port());
-                   co_await plain.write("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+                   co_await plain.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
                    const auto answer = co_await plain.rest();
                    CHECK(answer.starts_with("HTTP/1.1 400 TLS is spoken here: wss is expected\r\n"));
                    plain.close();
