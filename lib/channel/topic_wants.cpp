@@ -149,7 +149,7 @@ Strand<> TopicWants::ask(std::shared_ptr<TopicWants> self, Group group)
     for (const auto& want : group)
     {
         if (failure)
-            for (auto* const wait : want->waits) wait->fail(failure);
+            for (auto* const one : want->waits) one->fail(failure);
         else if (want->waits.empty())
             giveBack(self, want->topic);  // nobody waits any more
         else
