@@ -361,7 +361,8 @@ TEST_CASE("an idle stream holds no buffer")
             }
             const auto each = (::mallinfo2().uordblks - before) / count;
             CAPTURE(each);
-            // Both ends, their settings, and what the stream in memory keeps; buffers would be 64 KiB more.
-            CHECK(each < 64 * 1024);
+            // Both ends, their settings, and what the stream in memory keeps: 54 KiB with OpenSSL 3.0, 80
+            // with 3.5. Buffers would be 64 KiB more.
+            CHECK(each < 100 * 1024);
         });
 }
