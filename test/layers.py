@@ -24,7 +24,7 @@ PUBLIC = {
     'strand': 'coro', 'clock': 'coro', 'random': 'coro', 'event_stream': 'coro',
     'shard_pool': 'coro',
     'backpressure': 'connection',
-    'transport': 'transport', 'tls': 'transport', 'file': 'transport',
+    'transport': 'transport', 'tls': 'transport', 'listen_address': 'transport', 'file': 'transport',
     'broker': 'broker', 'redis_broker': 'broker',
     'ws_server': 'server', 'server_events': 'server', 'ws_client': 'client', 'ws_router': 'router', 'router_events': 'router',
     'agent_events': 'channel', 'task_events': 'channel', 'swarm_events': 'channel',

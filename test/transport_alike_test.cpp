@@ -3,12 +3,16 @@
 #include "support/run.hpp"
 #include "support/streams.hpp"
 #include "support/together.hpp"
+#include "transport/listener.hpp"
 #include "transport/memory.hpp"
+#include "transport/stream.hpp"
 #include "transport/tcp.hpp"
 
 #include <strandcast/error.hpp>
 
 #include <asio/error.hpp>
+#include <asio/local/connect_pair.hpp>
+#include <asio/local/stream_protocol.hpp>
 #include <asio/system_error.hpp>
 #include <doctest/doctest.h>
 
@@ -19,6 +23,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #ifdef STRANDCAST_TEST_TLS
@@ -40,10 +45,22 @@ struct Kind
 
 Strand<Pair> makeTcpPair(ShardExecutor executor)
 {
-    auto acceptor = listenTcp(executor, "127.0.0.1", 0);
-    auto one = co_await connectTcp("127.0.0.1", acceptor.local_endpoint().port());
-    auto socket = co_await acceptor.async_accept(useStrand);
-    co_return Pair(std::move(one), std::make_unique<TcpTransport>(std::move(socket)));
+    Listener listener(executor, TcpAddress{});
+    auto one = co_await connectTcp("127.0.0.1", std::get<TcpAddress>(listener.address()).port);
+    co_await listener.wait();
+    asio::error_code error;
+    auto socket = listener.tryAccept(executor, error);
+    co_return Pair(std::move(one), std::make_unique<StreamTransport>(std::move(socket)));
+}
+
+Strand<Pair> makeUnixPair(ShardExecutor executor)
+{
+    using UnixSocket = asio::basic_stream_socket<asio::local::stream_protocol, ShardExecutor>;
+    UnixSocket one(executor);
+    UnixSocket other(executor);
+    asio::local::connect_pair(one, other);
+    co_return Pair(std::make_unique<StreamTransport>(StreamSocket(std::move(one))),
+                   std::make_unique<StreamTransport>(StreamSocket(std::move(other))));
 }
 
 Strand<Pair> makeMemoryPair(ShardExecutor executor)
@@ -87,7 +104,8 @@ Strand<Pair> makeTlsOverTcpPair(ShardExecutor executor)
 const std::vector<Kind>& kinds()
 {
     static const std::vector<Kind> all = {
-        {"memory", makeMemoryPair}, {"memory in tiny pieces", makeTinyMemoryPair}, {"tcp", makeTcpPair},
+        {"memory", makeMemoryPair}, {"memory in tiny pieces", makeTinyMemoryPair},
+        {"tcp", makeTcpPair},       {"unix", makeUnixPair},
 #ifdef STRANDCAST_TEST_TLS
         {"tls", makeTlsPair},       {"tls over tcp", makeTlsOverTcpPair},
 #endif

@@ -1,14 +1,18 @@
 #include "support/run.hpp"
+#include "transport/listener.hpp"
 #include "transport/memory.hpp"
+#include "transport/stream.hpp"
 #include "transport/tcp.hpp"
 
 #include <strandcast/error.hpp>
 
 #include <asio/error.hpp>
+#include <asio/ip/tcp.hpp>
 #include <doctest/doctest.h>
 
 #include <array>
 #include <string>
+#include <variant>
 
 using namespace strandcast;
 
@@ -41,26 +45,26 @@ TEST_CASE("a listener says at which address and which port it is, and clients of
     runStrand(
         [](asio::io_context& io) -> Strand<>
         {
-            auto acceptor = listenTcp(io.get_executor(), "localhost", 0);
-            const auto port = acceptor.local_endpoint().port();
+            const Listener listener(io.get_executor(), TcpAddress{"localhost", 0});
+            const auto port = std::get<TcpAddress>(listener.address()).port;
             CHECK(port != 0);
-            CHECK(toString(acceptor.local_endpoint()) == "127.0.0.1:" + std::to_string(port));
+            CHECK(formatListenAddress(listener.address()) == "127.0.0.1:" + std::to_string(port));
             const auto client = co_await connectTcp("localhost", port);
             CHECK(client->peerAddress() == "127.0.0.1:" + std::to_string(port));
         });
-    CHECK(toString({asio::ip::make_address("::1"), 80}) == "[::1]:80");
+    CHECK(toString(StreamEndpoint(asio::ip::tcp::endpoint(asio::ip::make_address("::1"), 80))) == "[::1]:80");
 }
 
 TEST_CASE("a port in use, an address that is not this machine's and one that is none are addressUnavailable")
 {
     asio::io_context io(1);
-    const auto acceptor = listenTcp(io.get_executor(), "127.0.0.1", 0);
+    const Listener listener(io.get_executor(), TcpAddress{});
     const auto expectUnavailable = [&](const std::string& host, std::uint16_t port)
     {
         CAPTURE(host);
         try
         {
-            static_cast<void>(listenTcp(io.get_executor(), host, port));
+            const Listener another(io.get_executor(), TcpAddress{host, port});
             FAIL("it listens");
         }
         catch (const Error& error)
@@ -69,7 +73,7 @@ TEST_CASE("a port in use, an address that is not this machine's and one that is 
             CHECK(std::string(error.what()).find(host) != std::string::npos);
         }
     };
-    expectUnavailable("127.0.0.1", acceptor.local_endpoint().port());
+    expectUnavailable("127.0.0.1", std::get<TcpAddress>(listener.address()).port);
     expectUnavailable("192.0.2.1", 0);
     expectUnavailable("nowhere", 0);
     expectUnavailable("", 0);
@@ -82,8 +86,8 @@ TEST_CASE("connecting where nobody listens is connectFailed, with the place in i
         {
             std::uint16_t port = 0;
             {
-                const auto acceptor = listenTcp(io.get_executor(), "127.0.0.1", 0);
-                port = acceptor.local_endpoint().port();
+                const Listener listener(io.get_executor(), TcpAddress{});
+                port = std::get<TcpAddress>(listener.address()).port;
             }
             std::string what;
             try

@@ -59,6 +59,8 @@ struct ServeArguments
     std::size_t maxMessage = 4 * 1024 * 1024;
     std::string heartbeat = "30";
     bool deflate = false;
+    std::vector<std::string> listen;
+    bool reusePort = false;
     std::vector<std::string> allowedOrigins;
     std::vector<std::string> allowedHosts;
 };
@@ -115,6 +117,14 @@ std::string checkShards(const std::string& text)
     return wrong;
 }
 
+std::string checkListen(const std::string& text)
+{
+    if (parseListenAddress(text)) return {};
+    return "'" + text +
+           "' is nothing to listen on: one such as 127.0.0.1:8080, [::1]:8080, unix:/run/it.sock or fd:3 "
+           "is expected";
+}
+
 std::string checkOrigin(const std::string& text)
 {
     const auto host = text.find("://");
@@ -159,6 +169,8 @@ WSServerOptions optionsOf(const ServeArguments& arguments)
     WSServerOptions options;
     options.port = arguments.port;
     options.host = arguments.host;
+    for (const auto& text : arguments.listen) options.listen.push_back(*parseListenAddress(text));
+    options.reusePort = arguments.reusePort;
     if (!arguments.certificate.empty())
         options.tls = {.certificates = {{arguments.certificate, arguments.privateKey}}};
     if (!arguments.token.empty()) options.authenticate = accepting(arguments.token);
@@ -201,6 +213,19 @@ asio::awaitable<void> waitForEnd(WSServer& server, bool hasTls)
     }
 }
 
+/// A line for each address.
+std::string whereItListens(const WSServer& server, const ServeArguments& arguments)
+{
+    std::string lines;
+    for (const auto& address : server.addresses())
+    {
+        const auto scheme = arguments.certificate.empty() ? "ws" : "wss";
+        const bool isUnix = address.starts_with("unix:");
+        lines += fmt::format("strandcast: listening on {}{}{}\n", scheme, isUnix ? "+" : "://", address);
+    }
+    return lines;
+}
+
 /// On the pool, or with none on the command's own thread.
 asio::awaitable<int> serve(asio::io_context& io, const ShardPool* pool, ServeArguments arguments)
 {
@@ -211,13 +236,9 @@ asio::awaitable<int> serve(asio::io_context& io, const ShardPool* pool, ServeArg
     const TaskChannelServer tasks(router);
     const SwarmChannelServer swarms(router, {.maxClientBallots = 1'000});
     co_await server.start();
-    const bool isV6 = arguments.host.find(':') != std::string::npos;
     LineWriter output(io);
-    const auto line =
-        fmt::format("strandcast: listening on {}://{}:{}\n", arguments.certificate.empty() ? "ws" : "wss",
-                    isV6 ? '[' + arguments.host + ']' : arguments.host, server.port());
     // Whoever reads no more need not be told.
-    static_cast<void>(co_await output.write(line));
+    static_cast<void>(co_await output.write(whereItListens(server, arguments)));
     co_await waitForEnd(server, !arguments.certificate.empty());
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     co_await server.shutdown();
@@ -236,6 +257,13 @@ void addServe(CLI::App& app, Run& run)
         ->add_option("--host", arguments->host,
                      "Numeric address to listen on; 0.0.0.0 or :: is every interface")
         ->capture_default_str();
+    command
+        ->add_option("--listen", arguments->listen,
+                     "Where to listen instead of --host and --port, also on several: 127.0.0.1:8080,\n"
+                     "[::1]:8080, unix:/run/it.sock, or fd:3, a socket that listens already")
+        ->check(checkListen);
+    command->add_flag("--reuse-port", arguments->reusePort,
+                      "Share the ports with other processes that do so as well");
     command
         ->add_option("--token", arguments->token, "The token that clients must give; none lets everybody in")
         ->check(checkToken);
@@ -279,7 +307,8 @@ void addServe(CLI::App& app, Run& run)
     command->add_option("--allowed-host", arguments->allowedHosts,
                         "Names beside localhost under which a server on loopback may be asked for; * is any");
     command->footer(
-        "Prints one line when it listens. Ctrl-C and SIGTERM shut it down in good order, which is\n"
+        "Prints a line for each address when it listens. Ctrl-C and SIGTERM shut it down in good order, "
+        "which is\n"
         "exit code 0; a second one ends it at once. With TLS, SIGHUP has it read the certificate again.");
     command->callback(
         [arguments, &run]

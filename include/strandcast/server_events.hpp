@@ -18,8 +18,9 @@ namespace strandcast
 /// The server listens.
 struct Started
 {
-    std::string host;
+    std::string host;  ///< that of the options
     std::uint16_t port = 0;
+    std::vector<std::string> addresses = {};  ///< all, as WSServer::addresses() names them
 };
 
 /// A client has connected; it may not be authenticated yet.

@@ -14,6 +14,7 @@
 #include <strandcast/error.hpp>
 #include <strandcast/event_stream.hpp>
 #include <strandcast/frame_slot.hpp>
+#include <strandcast/listen_address.hpp>
 #include <strandcast/message.hpp>
 #include <strandcast/message_serializer.hpp>
 #include <strandcast/random.hpp>

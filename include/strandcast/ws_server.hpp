@@ -4,6 +4,7 @@
 #include <strandcast/close_reason.hpp>
 #include <strandcast/deflate_options.hpp>
 #include <strandcast/event_stream.hpp>
+#include <strandcast/listen_address.hpp>
 #include <strandcast/message.hpp>
 #include <strandcast/random.hpp>
 #include <strandcast/server_events.hpp>
@@ -137,8 +138,10 @@ struct WSServerOptions
 {
     std::uint16_t port = 8080;  ///< 0: the system chooses, see WSServer::port()
     std::string host =
-        "127.0.0.1";        ///< the numeric address to listen on: "0.0.0.0" or "::" is every interface
-    std::string path = {};  ///< the one path that is served; empty is any
+        "127.0.0.1";  ///< the numeric address to listen on: "0.0.0.0" or "::" is every interface
+    std::vector<ListenAddress> listen = {};  ///< where to listen instead of `host` and `port`, on all of them
+    bool reusePort = false;  ///< SO_REUSEPORT: other processes that say so as well may share the ports
+    std::string path = {};   ///< the one path that is served; empty is any
     std::optional<TlsServerOptions> tls = {};  ///< wss:// instead of ws://
 
     /// Web pages that may connect, such as "https://example.com"; "*" is any. With none, those of the host
@@ -226,8 +229,12 @@ public:
     /// @throws Error with Errc::invalidArgument, naming the file and what is wrong with it.
     void reloadCertificates();
 
-    /// The port it listens on; 0 while it does not. From any thread.
+    /// The port it listens on, of several the first one; 0 while it does not, or on none. From any thread.
     [[nodiscard]] std::uint16_t port() const noexcept;
+
+    /// Where it listens, in the order of the options: "127.0.0.1:8080", "[::1]:80", "unix:/run/it.sock"; none
+    /// while it does not. From any thread.
+    [[nodiscard]] std::vector<std::string> addresses() const;
 
     /// Queues `message` for one client, as answers are: it is never dropped, and is not logged. An id and a
     /// timestamp that are left empty are filled in. A client that has `queueBytes` of such to take is closed

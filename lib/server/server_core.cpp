@@ -2,13 +2,12 @@
 
 #include "coro/sleep.hpp"
 #include "message/message_id.hpp"
+#include "server/listen_places.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message_serializer.hpp>
 
 #include <asio/dispatch.hpp>
-#include <asio/ip/address.hpp>
-#include <asio/redirect_error.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,13 +56,6 @@ WSServerOptions settled(WSServerOptions options)
     options.closeTimeout = withinReason(options.closeTimeout);
     if (options.rateLimit) options.rateLimit->window = withinReason(options.rateLimit->window);
     return options;
-}
-
-bool isLoopback(const std::string& host)
-{
-    asio::error_code error;
-    const auto address = asio::ip::make_address(host, error);
-    return !error && address.is_loopback();
 }
 
 UpgradeInfo infoOf(const AcceptedUpgrade& upgraded)
@@ -136,11 +128,12 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
       executor_(executor),
       options_(settled(options)),
       connectionOptions_(connectionOptionsOf(options_, static_cast<bool>(options.authenticate))),
-      upgradeOptions_{options.path,
-                      {options.allowedOrigins, options.allowedHosts, isLoopback(options.host)},
-                      options.subprotocols,
-                      {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize},
-                      options.deflate},
+      upgradeOptions_{
+          options.path,
+          {options.allowedOrigins, options.allowedHosts, listenOnLoopbackAlone(placesOf(options))},
+          options.subprotocols,
+          {options.maxRequestLineSize, options.maxHeaderCount, options.maxHeaderSize},
+          options.deflate},
       authenticates_(static_cast<bool>(options.authenticate)),
       authorizes_(static_cast<bool>(options.authorize)),
       authenticate_(options.authenticate
@@ -151,6 +144,7 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
       shard_(std::make_shared<Shard>(executor, *options.clock, *options.random,
                                      options.maxQueuedBytes / totals->parts)),
       handshakes_(std::make_shared<HandshakeDeadlines>(executor, *options.clock)),
+      entrance_(std::make_shared<Turnstile>(executor)),
       totals_(std::move(totals))
 {
 }
@@ -160,13 +154,13 @@ Strand<> ServerCore::start(std::shared_ptr<ServerCore> core, std::uint64_t run,
 {
     core->throwIfGone();
     if (core->run_) throw Error(Errc::alreadyRunning, "the server is running already");
-    core->acceptor_.emplace(listenTcp(core->executor_, core->options_.host, core->options_.port));
-    core->port_ = core->acceptor_->local_endpoint().port();
+    core->listen();
     core->parts_ = std::move(parts);
+    core->nextPart_ = 0;
     begin(core, run);
-    core->run_->housekeeping.spawn(accept(core));
+    for (const auto& listener : core->listeners_) core->run_->housekeeping.spawn(accept(core, listener));
     core->totals_->run = run;
-    core->events().tell<Started>(core->options_.host, core->port());
+    core->events().tell<Started>(core->options_.host, core->port(), core->addresses());
     co_return;
 }
 
@@ -191,21 +185,49 @@ void ServerCore::throwIfGone() const
     if (gone_) throw Error(Errc::cancelled);
 }
 
-// One part after the other: each gets as many.
-std::shared_ptr<ServerCore> ServerCore::nextPart()
+// All of them or none.
+void ServerCore::listen()
 {
-    lastPart_ = (lastPart_ + 1) % parts_.size();
-    return parts_[lastPart_].lock();
+    const auto places = placesOf(options_);
+    const ListenOptions listenOptions{options_.reusePort, listenEverywhereOnV4(places)};
+    std::vector<std::shared_ptr<Listener>> listeners;
+    std::vector<std::string> addresses;
+    std::uint16_t port = 0;
+    for (const auto& place : places)
+    {
+        const auto& listener =
+            listeners.emplace_back(std::make_shared<Listener>(executor_, place, listenOptions));
+        addresses.push_back(formatListenAddress(listener->address()));
+        const auto* const tcp = std::get_if<TcpAddress>(&listener->address());
+        if (tcp && port == 0) port = tcp->port;
+    }
+    listeners_ = std::move(listeners);
+    port_ = port;
+    const std::lock_guard lock(addressesMutex_);
+    addresses_ = std::move(addresses);
 }
 
-std::unique_ptr<Transport> ServerCore::transportOf(TcpSocket socket) const
+std::vector<std::string> ServerCore::addresses() const
 {
-    auto transport = std::make_unique<TcpTransport>(std::move(socket));
+    const std::lock_guard lock(addressesMutex_);
+    return addresses_;
+}
+
+// One part after the other: each gets as many.
+std::shared_ptr<ServerCore> ServerCore::nextPart() const
+{
+    return parts_[nextPart_ % parts_.size()].lock();
+}
+
+std::unique_ptr<Transport> ServerCore::transportOf(StreamSocket socket) const
+{
+    auto transport = std::make_unique<StreamTransport>(std::move(socket));
     if (!totals_->tls) return transport;
     return totals_->tls->secure(executor_, std::move(transport));
 }
 
-void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket, HandshakeSlots::Slot slot)
+void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket,
+                       HandshakeSlots::Slot slot)
 {
     if (!core->admitting_) return;  // nobody would end it any more
     try
@@ -218,15 +240,15 @@ void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket
     }
 }
 
-Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
+Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core, std::shared_ptr<Listener> listener)
 {
     auto pause = firstAcceptPause;
-    while (core->acceptor_)
+    while (listener->isOpen())
     {
         asio::error_code error;
         try
         {
-            error = co_await acceptOne(core);
+            error = co_await acceptOne(core, listener);
         }
         catch (const asio::system_error& ended)
         {
@@ -250,19 +272,28 @@ Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core)
     }
 }
 
-Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core)
+Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
+                                               std::shared_ptr<Listener> listener)
 {
+    auto passage = co_await Turnstile::enter(core->entrance_);
     co_await HandshakeSlots::waitForOne(core->totals_->handshakes);
-    if (!core->acceptor_) co_return asio::error::operation_aborted;
+    if (!listener->isOpen()) co_return asio::error::operation_aborted;
     const auto part = core->nextPart();
     if (!part) co_return asio::error::operation_aborted;  // the handle has gone
     asio::error_code error;
-    auto socket =
-        co_await core->acceptor_->async_accept(part->executor_, asio::redirect_error(useStrand, error));
-    if (!error)
-        asio::dispatch(part->executor_, [part, socket = std::move(socket),
-                                         slot = HandshakeSlots::Slot(core->totals_->handshakes)]() mutable
-                       { adopt(part, std::move(socket), std::move(slot)); });
+    auto socket = listener->tryAccept(part->executor_, error);
+    if (error == asio::error::would_block)
+    {
+        passage.leave();
+        co_await listener->wait();
+        co_return asio::error_code();
+    }
+    if (error) co_return error;
+    ++core->nextPart_;
+    asio::dispatch(part->executor_, [part, socket = std::move(socket),
+                                     slot = HandshakeSlots::Slot(core->totals_->handshakes)]() mutable
+                   { adopt(part, std::move(socket), std::move(slot)); });
+    co_await yieldTurn();  // however many there are, those who are here have their turn
     co_return error;
 }
 
@@ -396,8 +427,11 @@ Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core, std::uint64_t nu
 void ServerCore::stopListening() noexcept
 {
     admitting_ = false;
-    acceptor_.reset();
+    for (const auto& listener : listeners_) listener->close();
+    listeners_.clear();
     port_ = 0;
+    const std::lock_guard lock(addressesMutex_);
+    addresses_.clear();
 }
 
 Strand<bool> ServerCore::sendMessage(std::shared_ptr<ServerCore> core, std::string id, Message message)

@@ -4,13 +4,15 @@
 #include "connection/shard.hpp"
 #include "coro/pool_lease.hpp"
 #include "coro/task_group.hpp"
+#include "coro/turnstile.hpp"
 #include "server/handshake_deadlines.hpp"
 #include "server/handshake_slots.hpp"
 #include "server/registry.hpp"
 #include "server/request_handler.hpp"
 #include "server/server_event_sinks.hpp"
 #include "server/upgrade.hpp"
-#include "transport/tcp.hpp"
+#include "transport/listener.hpp"
+#include "transport/stream.hpp"
 #include "transport/tls_context.hpp"
 
 #include <strandcast/message.hpp>
@@ -53,8 +55,8 @@ struct ServerTotals
 };
 
 /// What a WSServer is a handle on: a server, or its part on one shard of a pool. Its strands own it; so it
-/// outlives the handle until they have unwound. Used on its shard's thread alone, but for executor(), port()
-/// and abandon().
+/// outlives the handle until they have unwound. Used on its shard's thread alone, but for executor(), port(),
+/// addresses() and abandon().
 class ServerCore
 {
 public:
@@ -63,6 +65,7 @@ public:
 
     [[nodiscard]] ShardExecutor executor() const noexcept { return executor_; }
     [[nodiscard]] std::uint16_t port() const noexcept { return port_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::vector<std::string> addresses() const;
 
     // The operations of WSServer, each of which owns the core while it runs.
     /// Listens, and spreads who connects over `parts`, itself among them. `run` is this run's own number, by
@@ -150,12 +153,16 @@ private:
         return run_ && run_->number == number ? run_ : nullptr;
     }
     void throwIfGone() const;
-    [[nodiscard]] static Strand<> accept(std::shared_ptr<ServerCore> core);
-    [[nodiscard]] static Strand<asio::error_code> acceptOne(std::shared_ptr<ServerCore> core);
-    [[nodiscard]] std::shared_ptr<ServerCore> nextPart();
+    void listen();
+    [[nodiscard]] static Strand<> accept(std::shared_ptr<ServerCore> core,
+                                         std::shared_ptr<Listener> listener);
+    [[nodiscard]] static Strand<asio::error_code> acceptOne(std::shared_ptr<ServerCore> core,
+                                                            std::shared_ptr<Listener> listener);
+    [[nodiscard]] std::shared_ptr<ServerCore> nextPart() const;
     /// A connection that was accepted, as what its bytes go through.
-    [[nodiscard]] std::unique_ptr<Transport> transportOf(TcpSocket socket) const;
-    static void adopt(const std::shared_ptr<ServerCore>& core, TcpSocket socket, HandshakeSlots::Slot slot);
+    [[nodiscard]] std::unique_ptr<Transport> transportOf(StreamSocket socket) const;
+    static void adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket,
+                      HandshakeSlots::Slot slot);
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport, HandshakeSlots::Slot slot);
@@ -180,9 +187,12 @@ private:
     std::shared_ptr<Shard> shard_;
     std::shared_ptr<HandshakeDeadlines> handshakes_;
     std::shared_ptr<Run> run_;
-    std::optional<TcpAcceptor> acceptor_;
+    const std::shared_ptr<Turnstile> entrance_;  // of those who accept, one for each listener
+    std::vector<std::shared_ptr<Listener>> listeners_;
+    std::vector<std::string> addresses_;  // where they listen
+    mutable std::mutex addressesMutex_;
     std::vector<std::weak_ptr<ServerCore>> parts_;  // of whom it listens for
-    std::size_t lastPart_ = 0;
+    std::size_t nextPart_ = 0;
     const std::shared_ptr<ServerTotals> totals_;
     Registry registry_;
     std::string scratch_;

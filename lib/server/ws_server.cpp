@@ -45,6 +45,11 @@ void WSServer::reloadCertificates()
     if (const auto& tls = parts_->first().totals().tls) tls->reload();
 }
 
+std::vector<std::string> WSServer::addresses() const
+{
+    return parts_->first().addresses();
+}
+
 std::uint16_t WSServer::port() const noexcept
 {
     return parts_->first().port();

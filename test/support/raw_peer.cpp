@@ -2,6 +2,8 @@
 
 #include <asio/connect.hpp>
 #include <asio/ip/address.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/local/stream_protocol.hpp>
 #include <asio/read.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
@@ -46,7 +48,7 @@ struct RawPeer::Deadline
 };
 
 RawPeer::RawPeer(asio::io_context& io)
-    : socket_(std::make_shared<asio::ip::tcp::socket>(io)),
+    : socket_(std::make_shared<asio::generic::stream_protocol::socket>(io)),
       limit_(std::make_shared<asio::steady_timer>(io))
 {
 }
@@ -61,6 +63,25 @@ asio::awaitable<void> RawPeer::connect(std::uint16_t port, std::optional<int> re
     const asio::ip::tcp::endpoint endpoint(asio::ip::make_address("127.0.0.1"), port);
     socket_->open(endpoint.protocol());
     if (receiveBuffer) socket_->set_option(asio::socket_base::receive_buffer_size(*receiveBuffer));
+    co_await socket_->async_connect(endpoint, use_awaitable);
+    socket_->set_option(asio::ip::tcp::no_delay(true));
+}
+
+asio::awaitable<void> RawPeer::connectTo(std::string address, std::string from)
+{
+    if (address.starts_with("unix:"))
+    {
+        co_await socket_->async_connect(asio::local::stream_protocol::endpoint(address.substr(5)),
+                                        use_awaitable);
+        co_return;
+    }
+    const auto colon = address.rfind(':');
+    auto host = address.substr(0, colon);
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    const auto port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
+    const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(host), port);
+    socket_->open(endpoint.protocol());
+    if (!from.empty()) socket_->bind(asio::ip::tcp::endpoint(asio::ip::make_address(from), 0));
     co_await socket_->async_connect(endpoint, use_awaitable);
     socket_->set_option(asio::ip::tcp::no_delay(true));
 }
@@ -82,6 +103,17 @@ asio::awaitable<void> RawPeer::upgrade(std::string path)
 asio::awaitable<void> RawPeer::join(std::uint16_t port, std::optional<int> receiveBuffer)
 {
     co_await connect(port, receiveBuffer);
+    co_await beginConversation();
+}
+
+asio::awaitable<void> RawPeer::joinAt(std::string address, std::string from)
+{
+    co_await connectTo(std::move(address), std::move(from));
+    co_await beginConversation();
+}
+
+asio::awaitable<void> RawPeer::beginConversation()
+{
     co_await upgrade();
     const auto first = co_await message();
     if (first.at("type") != "version-negotiation") throw std::runtime_error("no version-negotiation came");
@@ -197,7 +229,7 @@ asio::awaitable<std::string> RawPeer::leave()
 void RawPeer::halfClose()
 {
     asio::error_code ignored;
-    socket_->shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    socket_->shutdown(asio::socket_base::shutdown_send, ignored);
 }
 
 void RawPeer::reset()

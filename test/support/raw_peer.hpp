@@ -3,8 +3,8 @@
 #include "support/wire.hpp"
 
 #include <asio/awaitable.hpp>
+#include <asio/generic/stream_protocol.hpp>
 #include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
 
@@ -25,10 +25,13 @@ public:
 
     /// Connects, without an upgrade. A small receive buffer makes a slow reader.
     asio::awaitable<void> connect(std::uint16_t port, std::optional<int> receiveBuffer = {});
+    /// The same to an address as WSServer::addresses() names it, from one of this machine's or any.
+    asio::awaitable<void> connectTo(std::string address, std::string from = {});
     /// The upgrade alone; throws where the answer is not the right one.
     asio::awaitable<void> upgrade(std::string path = "/");
     /// Both, and the server's version-negotiation.
     asio::awaitable<void> join(std::uint16_t port, std::optional<int> receiveBuffer = {});
+    asio::awaitable<void> joinAt(std::string address, std::string from = {});
 
     asio::awaitable<void> write(std::string bytes);
     /// Sends a text message, masked.
@@ -62,8 +65,9 @@ private:
     struct Deadline;
 
     asio::awaitable<bool> readSome();
+    asio::awaitable<void> beginConversation();
 
-    std::shared_ptr<asio::ip::tcp::socket> socket_;
+    std::shared_ptr<asio::generic::stream_protocol::socket> socket_;
     std::shared_ptr<asio::steady_timer> limit_;
     std::string received_;
 };

@@ -1,0 +1,44 @@
+#include "server/address_places.hpp"
+
+#include <asio/ip/address_v4.hpp>
+#include <asio/ip/address_v6.hpp>
+
+#include <algorithm>
+
+namespace strandcast
+{
+
+namespace
+{
+
+constexpr std::size_t prefixSize = 8;  // a /64 in bytes
+
+}  // namespace
+
+std::optional<AddressPlaces::Place> AddressPlaces::take(const std::shared_ptr<AddressPlaces>& places,
+                                                        const asio::ip::address& address)
+{
+    const auto key = keyOf(address);
+    const std::lock_guard lock(places->mutex_);
+    const auto found = places->taken_.find(key);
+    if ((found == places->taken_.end() ? 0 : found->second) >= places->most_) return std::nullopt;
+    ++places->taken_[key];
+    return std::optional<Place>(std::in_place, places, key);
+}
+
+void AddressPlaces::giveBack(const Key& key) noexcept
+{
+    const std::lock_guard lock(mutex_);
+    const auto found = taken_.find(key);
+    if (--found->second == 0) taken_.erase(found);
+}
+
+AddressPlaces::Key AddressPlaces::keyOf(const asio::ip::address& address)
+{
+    if (address.is_v4()) return asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4()).to_bytes();
+    auto bytes = address.to_v6().to_bytes();
+    if (!address.to_v6().is_v4_mapped()) std::fill(bytes.begin() + prefixSize, bytes.end(), 0);
+    return bytes;
+}
+
+}  // namespace strandcast
