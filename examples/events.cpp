@@ -25,6 +25,7 @@ struct TellOfServer
     void operator()(const sc::Unsubscribe& it) const { fmt::print("server: no more {}\n", it.topics.at(0)); }
     void operator()(const sc::Publish& it) const { fmt::print("server: an event of {}\n", it.topic); }
     void operator()(const sc::Disconnect& it) const { fmt::print("server: it goes: {}\n", it.reason.text); }
+    void operator()(const sc::Refused& it) const { fmt::print("server: not let in: {}\n", it.reason); }
     void operator()(const sc::ServerError& it) const { fmt::print("server: {}\n", it.what); }
 };
 //! [server]

@@ -57,6 +57,7 @@ std::string inShort(const ServerEvent& event)
                                publish.data ? publish.data->text() : "none", publish.broadcast,
                                publish.sequenceNumber);
         }
+        std::string operator()(const Refused& refused) const { return "refused " + refused.reason; }
         std::string operator()(const ServerError& error) const { return "error " + error.what; }
     };
     return std::visit(Visitor(), event);

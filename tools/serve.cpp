@@ -55,6 +55,8 @@ struct ServeArguments
     std::size_t queueSize = 1'000;
     std::string rateLimit = "100/60";
     std::size_t maxConnections = 1'000;
+    std::optional<std::size_t> maxPerAddress;
+    std::optional<std::size_t> acceptRate;
     std::size_t shards = 1;
     std::size_t maxMessage = 4 * 1024 * 1024;
     std::string heartbeat = "30";
@@ -176,6 +178,8 @@ WSServerOptions optionsOf(const ServeArguments& arguments)
     if (!arguments.token.empty()) options.authenticate = accepting(arguments.token);
     options.rateLimit = *rateLimitOf(arguments.rateLimit);
     options.maxConnections = arguments.maxConnections;
+    options.maxConnectionsPerAddress = arguments.maxPerAddress;
+    options.maxAcceptsPerSecond = arguments.acceptRate;
     options.maxMessageSize = arguments.maxMessage;
     options.maxUnauthenticatedMessageSize =
         std::min(options.maxUnauthenticatedMessageSize, arguments.maxMessage);
@@ -285,6 +289,14 @@ void addServe(CLI::App& app, Run& run)
     command->add_option("--max-connections", arguments->maxConnections, "Clients at a time")
         ->check(checkCount)
         ->capture_default_str();
+    command
+        ->add_option("--max-per-address", arguments->maxPerAddress,
+                     "Connections of one address at a time, an IPv6 /64 as one; any number without this")
+        ->check(checkCount);
+    command
+        ->add_option("--accept-rate", arguments->acceptRate,
+                     "New connections a second; further ones wait. As they come without this")
+        ->check(checkCount);
     command->add_option("--shards", arguments->shards, "Threads that serve the clients")
         ->check(checkShards)
         ->capture_default_str();

@@ -65,6 +65,13 @@ struct Publish
     std::uint64_t sequenceNumber = 0;
 };
 
+/// A connection was turned away: there were too many, of all or of its address.
+struct Refused
+{
+    std::string peerAddress;
+    std::string reason;  ///< as the peer is told it, where it can be
+};
+
 /// Something failed that the server got over: a hook that threw, a connection that could not be accepted,
 /// memory that ran out. No client reads the text.
 struct ServerError
@@ -75,10 +82,10 @@ struct ServerError
 
 /// What happens in a server.
 using ServerEvent = std::variant<Started, Connection, Authenticated, Disconnect, Subscribe, Unsubscribe,
-                                 Publish, ServerError>;
+                                 Publish, ServerError, Refused>;
 
 /// Kinds of server events, a bit for each: that of the n-th alternative is the n-th.
-using ServerEventKinds = std::uint8_t;
+using ServerEventKinds = std::uint16_t;
 
 template <typename Event, std::size_t Index = 0>
 constexpr ServerEventKinds serverEventKind()

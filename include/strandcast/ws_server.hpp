@@ -166,8 +166,15 @@ struct WSServerOptions
         5'000};  ///< from closing a connection to ending it without the peer; 0 or less does not wait for it
 
     std::size_t maxConnections = 1'000;  ///< further clients are closed with 1008
-    std::size_t maxHandshakes = 1'000;  ///< connections that are not upgraded yet, or being turned away, 1 at
-                                        ///< least; at it further ones wait in the system's backlog
+    std::size_t maxHandshakes = 1'000;  ///< connections that are not upgraded yet, or not authenticated where
+                                        ///< they must, or being turned away, 1 at least; at it further ones
+                                        ///< wait in the system's backlog
+    std::optional<std::size_t> maxConnectionsPerAddress = {};  ///< of any kind, an IPv6 /64 as one address;
+                                                               ///< further ones get 429 (over TLS an end);
+                                                               ///< not set: as many as it likes
+    std::optional<std::size_t> maxAcceptsPerSecond = {};  ///< as many at once after a second of rest, 1 at
+                                                          ///< least; further ones wait in the system's
+                                                          ///< backlog; not set: as they come
     std::optional<RateLimitOptions> rateLimit = RateLimitOptions();  ///< per client; nullopt is off
 
     std::size_t maxMessageSize = 4 * 1024 * 1024;  ///< bytes, of what a compressed one inflates to as well;

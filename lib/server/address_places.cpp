@@ -26,6 +26,12 @@ std::optional<AddressPlaces::Place> AddressPlaces::take(const std::shared_ptr<Ad
     return std::optional<Place>(std::in_place, places, key);
 }
 
+std::size_t AddressPlaces::size()
+{
+    const std::lock_guard lock(mutex_);
+    return taken_.size();
+}
+
 void AddressPlaces::giveBack(const Key& key) noexcept
 {
     const std::lock_guard lock(mutex_);

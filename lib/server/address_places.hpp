@@ -44,6 +44,9 @@ public:
     [[nodiscard]] static std::optional<Place> take(const std::shared_ptr<AddressPlaces>& places,
                                                    const asio::ip::address& address);
 
+    /// Of how many addresses.
+    [[nodiscard]] std::size_t size();
+
 private:
     void giveBack(const Key& key) noexcept;
     [[nodiscard]] static Key keyOf(const asio::ip::address& address);

@@ -212,6 +212,7 @@ void ClientSession::answerAuth(std::string_view messageId, Authentication login)
 void ClientSession::authenticated(Authentication login)
 {
     if (connection_.isClosing()) return;
+    if (auto* const slot = std::exchange(slot_, nullptr)) slot->release();
     login_ = std::move(login);
     sharedLogin_ =
         login_.identity || login_.agents ? std::make_shared<const Authentication>(login_) : nullptr;

@@ -4,6 +4,7 @@
 #include "connection/rate_limit.hpp"
 #include "coro/task_group.hpp"
 #include "message/envelope.hpp"
+#include "server/handshake_slots.hpp"
 #include "server/request_handler.hpp"
 
 #include <strandcast/close_reason.hpp>
@@ -43,6 +44,8 @@ public:
     {
         upgrade_ = std::make_unique<const UpgradeInfo>(std::move(upgrade));
     }
+    /// The place among those who are no clients yet is given back with the first login.
+    void holdUntilAuthenticated(HandshakeSlots::Slot& slot) noexcept { slot_ = &slot; }
     /// What compresses events for this client, and others like it; null where none are compressed.
     [[nodiscard]] Deflater* deflater() const noexcept { return connection_.sharedDeflater(); }
 
@@ -128,7 +131,8 @@ private:
     Authentication login_;  // the last one, once there was one
     std::shared_ptr<const Authentication> sharedLogin_;
     Clock::time_point authDeadline_ = Clock::time_point::max();
-    std::unique_ptr<TaskGroup> hook_;  // the authenticate hook, at most one at a time
+    HandshakeSlots::Slot* slot_ = nullptr;  // while it is held
+    std::unique_ptr<TaskGroup> hook_;       // the authenticate hook, at most one at a time
     RateLimit rateLimit_;
     std::uint64_t received_ = 0;
     std::uint64_t events_ = 0;   // that it was to have

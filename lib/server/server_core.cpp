@@ -3,6 +3,9 @@
 #include "coro/sleep.hpp"
 #include "message/message_id.hpp"
 #include "server/listen_places.hpp"
+#include "server/turn_away.hpp"
+#include "transport/socket_address.hpp"
+#include "websocket/upgrade_request.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message_serializer.hpp>
@@ -27,6 +30,9 @@ using namespace std::chrono_literals;
 // To who speaks HTTP where TLS is expected: a person, mostly, who reads the first line alone.
 constexpr auto plainAnswer =
     "HTTP/1.1 400 TLS is spoken here: wss is expected\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+constexpr auto tooManyConnections = "Max connections reached";
+constexpr auto tooManyOfAddress = "Too many connections from this address";
 
 // With no descriptor left accepting waits for some to come back, and asks ever more rarely.
 constexpr std::chrono::milliseconds firstAcceptPause = 10ms;
@@ -114,6 +120,9 @@ ServerTotals::ServerTotals(ShardExecutor first, const WSServerOptions& options, 
     : parts(ofParts),
       events(first, options.eventStreamSize),
       handshakes(std::make_shared<HandshakeSlots>(first, *options.clock, options.maxHandshakes)),
+      addresses(options.maxConnectionsPerAddress
+                    ? std::make_shared<AddressPlaces>(*options.maxConnectionsPerAddress)
+                    : nullptr),
       tls(options.tls ? std::make_unique<TlsServerContext>(*options.tls, plainAnswer) : nullptr)
 {
 }
@@ -144,6 +153,7 @@ ServerCore::ServerCore(ShardExecutor executor, WSServerOptions options, std::sha
       shard_(std::make_shared<Shard>(executor, *options.clock, *options.random,
                                      options.maxQueuedBytes / totals->parts)),
       handshakes_(std::make_shared<HandshakeDeadlines>(executor, *options.clock)),
+      pace_(options_.maxAcceptsPerSecond),
       entrance_(std::make_shared<Turnstile>(executor)),
       totals_(std::move(totals))
 {
@@ -226,13 +236,12 @@ std::unique_ptr<Transport> ServerCore::transportOf(StreamSocket socket) const
     return totals_->tls->secure(executor_, std::move(transport));
 }
 
-void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket,
-                       HandshakeSlots::Slot slot)
+void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival)
 {
     if (!core->admitting_) return;  // nobody would end it any more
     try
     {
-        core->run_->sessions.spawn(serve(core, core->transportOf(std::move(socket)), std::move(slot)));
+        core->run_->sessions.spawn(serve(core, core->transportOf(std::move(socket)), std::move(arrival)));
     }
     catch (const std::exception& failure)
     {
@@ -277,6 +286,7 @@ Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
 {
     auto passage = co_await Turnstile::enter(core->entrance_);
     co_await HandshakeSlots::waitForOne(core->totals_->handshakes);
+    if (core->pace_.isLimited()) co_await sleepUntil(core->shard_->clock(), core->pace_.next());
     if (!listener->isOpen()) co_return asio::error::operation_aborted;
     const auto part = core->nextPart();
     if (!part) co_return asio::error::operation_aborted;  // the handle has gone
@@ -289,21 +299,54 @@ Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
         co_return asio::error_code();
     }
     if (error) co_return error;
-    ++core->nextPart_;
-    asio::dispatch(part->executor_, [part, socket = std::move(socket),
-                                     slot = HandshakeSlots::Slot(core->totals_->handshakes)]() mutable
-                   { adopt(part, std::move(socket), std::move(slot)); });
+    core->pace_.took(core->shard_->clock().now());
+    auto arrival = core->admit(socket);
+    if (arrival)
+    {
+        ++core->nextPart_;
+        asio::dispatch(part->executor_,
+                       [part, socket = std::move(socket), arrival = std::move(*arrival)]() mutable
+                       { adopt(part, std::move(socket), std::move(arrival)); });
+    }
+    else
+        core->refuse(std::move(socket));
     co_await yieldTurn();  // however many there are, those who are here have their turn
     co_return error;
 }
 
+// Nothing where its address has as many as it may.
+std::optional<ServerCore::Arrival> ServerCore::admit(const StreamSocket& socket) const
+{
+    std::unique_ptr<const AddressPlaces::Place> place;
+    if (totals_->addresses)
+    {
+        asio::error_code gone;
+        const auto address = ipAddressOf(socket.remote_endpoint(gone));
+        if (!gone && address)
+        {
+            auto taken = AddressPlaces::take(totals_->addresses, *address);
+            if (!taken) return std::nullopt;
+            place = std::make_unique<const AddressPlaces::Place>(std::move(*taken));
+        }
+    }
+    return Arrival{HandshakeSlots::Slot(totals_->handshakes), std::move(place)};
+}
+
+void ServerCore::refuse(StreamSocket socket)
+{
+    StreamTransport transport(std::move(socket));
+    events().tell<Refused>(transport.peerAddress(), tooManyOfAddress);
+    if (totals_->tls) return;  // a handshake would cost more than the connection
+    turnAway(transport, refusalResponse({429, tooManyOfAddress}), shard_->readBuffer());
+}
+
 Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
-                           HandshakeSlots::Slot slot)
+                           Arrival arrival)
 {
     // What one client's strand throws ends this client, and nobody else.
     try
     {
-        co_await converse(core, std::move(transport), std::move(slot));
+        co_await converse(core, std::move(transport), std::move(arrival));
     }
     catch (const asio::system_error& failure)
     {
@@ -316,7 +359,7 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
 }
 
 Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
-                              HandshakeSlots::Slot slot)
+                              Arrival arrival)
 {
     std::optional<AcceptedUpgrade> upgraded;
     try
@@ -336,8 +379,11 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
         co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded));
         co_return;
     }
-    slot.release();
     ClientSession session(*core, std::move(transport), ++core->totals_->connections);
+    if (core->authenticates_)
+        session.holdUntilAuthenticated(arrival.slot);
+    else
+        arrival.slot.release();
     session.compress(upgraded->deflate);
     session.setUpgrade(infoOf(*upgraded));
     const Registry::Registration registration(core->registry_, session);
@@ -355,9 +401,10 @@ Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::uniq
     {
         void onText(std::string_view) override {}
     } deaf;
+    core->events().tell<Refused>(transport->peerAddress(), tooManyConnections);
     PeerConnection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
     if (upgraded.deflate) connection.compress(*upgraded.deflate, *core->options_.deflate);
-    connection.close({CloseCode::policyViolation, "Max connections reached"});
+    connection.close({CloseCode::policyViolation, tooManyConnections});
     co_await connection.run(std::move(upgraded.received));
 }
 

@@ -5,6 +5,8 @@
 #include "coro/pool_lease.hpp"
 #include "coro/task_group.hpp"
 #include "coro/turnstile.hpp"
+#include "server/accept_pace.hpp"
+#include "server/address_places.hpp"
 #include "server/handshake_deadlines.hpp"
 #include "server/handshake_slots.hpp"
 #include "server/registry.hpp"
@@ -47,11 +49,12 @@ struct ServerTotals
     const std::size_t parts;
     ServerEventSinks events;
     const std::shared_ptr<HandshakeSlots> handshakes;
-    const std::unique_ptr<TlsServerContext> tls;  ///< none: ws://
-    std::atomic<std::uint64_t> connections = 0;   ///< so many there have been
-    std::atomic<std::size_t> open = 0;            ///< so many there are
-    std::atomic<std::uint64_t> runs = 0;          ///< so often the server was to be started
-    std::atomic<std::uint64_t> run = 0;           ///< the one that has begun last, 0 before the first
+    const std::shared_ptr<AddressPlaces> addresses;  ///< none: any number for each
+    const std::unique_ptr<TlsServerContext> tls;     ///< none: ws://
+    std::atomic<std::uint64_t> connections = 0;      ///< so many there have been
+    std::atomic<std::size_t> open = 0;               ///< so many there are
+    std::atomic<std::uint64_t> runs = 0;             ///< so often the server was to be started
+    std::atomic<std::uint64_t> run = 0;              ///< the one that has begun last, 0 before the first
 };
 
 /// What a WSServer is a handle on: a server, or its part on one shard of a pool. Its strands own it; so it
@@ -133,6 +136,13 @@ public:
     [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
 
 private:
+    /// What a connection holds from when it was accepted.
+    struct Arrival
+    {
+        HandshakeSlots::Slot slot;
+        std::unique_ptr<const AddressPlaces::Place> place;  // none: its address is not counted
+    };
+
     /// From a start to the end of its shutdown.
     struct Run
     {
@@ -161,13 +171,14 @@ private:
     [[nodiscard]] std::shared_ptr<ServerCore> nextPart() const;
     /// A connection that was accepted, as what its bytes go through.
     [[nodiscard]] std::unique_ptr<Transport> transportOf(StreamSocket socket) const;
-    static void adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket,
-                      HandshakeSlots::Slot slot);
+    static void adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival);
+    [[nodiscard]] std::optional<Arrival> admit(const StreamSocket& socket) const;
+    void refuse(StreamSocket socket);
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
-                                        std::unique_ptr<Transport> transport, HandshakeSlots::Slot slot);
+                                        std::unique_ptr<Transport> transport, Arrival arrival);
     [[nodiscard]] static Strand<> converse(std::shared_ptr<ServerCore> core,
-                                           std::unique_ptr<Transport> transport, HandshakeSlots::Slot slot);
+                                           std::unique_ptr<Transport> transport, Arrival arrival);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
                                                   std::unique_ptr<Transport> transport,
                                                   AcceptedUpgrade upgraded);
@@ -187,6 +198,7 @@ private:
     std::shared_ptr<Shard> shard_;
     std::shared_ptr<HandshakeDeadlines> handshakes_;
     std::shared_ptr<Run> run_;
+    AcceptPace pace_;
     const std::shared_ptr<Turnstile> entrance_;  // of those who accept, one for each listener
     std::vector<std::shared_ptr<Listener>> listeners_;
     std::vector<std::string> addresses_;  // where they listen

@@ -58,6 +58,7 @@ std::string_view reasonPhrase(int status) noexcept
     case 405: return "Method Not Allowed";
     case 414: return "URI Too Long";
     case 426: return "Upgrade Required";
+    case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 503: return "Service Unavailable";
     case 505: return "HTTP Version Not Supported";
