@@ -188,6 +188,23 @@ def several_shards_serve_as_one():
     assert run("serve", "--port", "0", "--shards", "5000").returncode == 2
 
 
+def several_addresses_are_listened_on_and_each_gets_a_line():
+    with tempfile.TemporaryDirectory() as folder:
+        places = ["127.0.0.1:0", "[::1]:0", f"unix:{folder}/it.sock"]
+        with Process("serve", "--listen", *places, "--max-per-address", "1", "--accept-rate", "100", first_line_on="stdout") as server:
+            urls = [line.split()[-1] for line in [server.first_line, *server.lines(2)]]
+            assert urls[1].startswith("ws://[::1]:") and urls[2] == f"ws+unix:{folder}/it.sock", urls
+            with sub(urls[1], "a") as watcher:
+                assert run("pub", urls[0], "a", "1").returncode == 0
+                assert watcher.lines(1) == ["a #1 1\n"]
+                refused = run("pub", urls[1], "a", "1")
+                assert refused.returncode == 1 and "429" in refused.stderr, refused
+            assert server.end() == 0
+        assert not os.path.exists(f"{folder}/it.sock")
+    wrong = run("serve", "--listen", "example.com:80")
+    assert wrong.returncode == 2 and "is nothing to listen on" in wrong.stderr, wrong
+
+
 def what_is_reported_of_one_agent_reaches_who_watches_all():
     with serve("--shards", "2") as server, sub(server.url, "agent.status") as watcher:
         status = '{"agentId":"7","status":"busy","timestamp":1}'
