@@ -1,0 +1,118 @@
+#include "many.hpp"
+
+#include "messages.hpp"
+#include "server_cpu.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <sys/types.h>
+#include <vector>
+
+namespace load
+{
+
+namespace
+{
+
+std::size_t residentBytes(::pid_t process)
+{
+    const auto path = fmt::format("/proc/{}/smaps_rollup", process);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "r"), std::fclose);
+    if (!file) fail("cannot read " + path);
+    char line[256];
+    std::size_t kilobytes = 0;
+    while (std::fgets(line, sizeof line, file.get()))
+        if (std::sscanf(line, "Rss: %zu kB", &kilobytes) == 1) return kilobytes * 1024;
+    fail("no Rss in " + path);
+}
+
+// In batches that leave together, each after it has come; the first one is not counted.
+template <typename Connect>
+void runBatches(::pid_t server, std::size_t count, Connect connect)
+{
+    constexpr std::size_t batch = 500;
+    const ServerCpu cpu(server);
+    connect(batch);
+    const auto begin = cpu.now();
+    std::size_t done = 0;
+    for (; done < count; done += batch) connect(batch);
+    fmt::print(R"({{"count":{},"cpu":{:.4f}}})"
+               "\n",
+               done, static_cast<double>(cpu.now() - begin) / 1000 / static_cast<double>(done));
+}
+
+}  // namespace
+
+void runConnects(const Target& target, ::pid_t server, std::size_t count)
+{
+    runBatches(server, count,
+               [&](std::size_t batch)
+               {
+                   const auto crowd = std::make_unique<Crowd>(target);
+                   for (std::size_t place = 0; place < batch; ++place)
+                       crowd->add({fmt::format("bench.{}", place)});
+               });
+}
+
+void runUpgrades(const Target& target, ::pid_t server, std::size_t count)
+{
+    runBatches(server, count,
+               [&](std::size_t batch)
+               {
+                   std::vector<Peer> peers;
+                   for (std::size_t place = 0; place < batch; ++place) peers.emplace_back(target.port, 2U);
+               });
+}
+
+void runIdle(const Target& target, ::pid_t server, std::size_t count)
+{
+    const auto crowd = std::make_unique<Crowd>(target);
+    // What is not theirs: the first of them bring the server's own buffers.
+    for (std::size_t place = 0; place < 100; ++place) crowd->add({"bench.idle"});
+    const auto before = residentBytes(server);
+    for (std::size_t place = 0; place < count; ++place) crowd->add({"bench.idle"});
+    const auto after = residentBytes(server);
+    fmt::print(R"({{"count":{},"bytes":{}}})"
+               "\n",
+               count, (after - before) / count);
+}
+
+void runHold(const Target& target, ::pid_t server, std::size_t count, std::size_t seconds)
+{
+    const auto crowd = std::make_unique<Crowd>(target);
+    for (std::size_t place = 0; place < count; ++place) crowd->add({fmt::format("bench.{}", place)});
+    const ServerCpu cpu(server);
+    const std::size_t perSecond = count / 100;
+    const auto begin = cpu.now();
+    const auto wall = wallNow();
+    std::uint64_t published = 0;
+    std::uint64_t acked = 0;
+    std::uint64_t events = 0;
+    const auto take = [&](std::size_t, std::string_view text)
+    {
+        if (isAck(text))
+            ++acked;
+        else
+            ++events;
+    };
+    while (wallNow() - wall < static_cast<std::int64_t>(seconds) * 1'000'000'000)
+    {
+        const auto due = static_cast<std::uint64_t>(wallNow() - wall) * perSecond / 1'000'000'000;
+        for (; published < due; ++published)
+        {
+            auto& peer = (*crowd)[published % count];
+            // To the next one, so that each publish is delivered once.
+            peer.queue(publishMessage(fmt::format("bench.{}", (published + 1) % count), published, 128));
+            peer.flush();
+        }
+        crowd->poll(take);
+    }
+    const auto used = cpu.now() - begin;
+    const auto passed = wallNow() - wall;
+    while (acked < published || events < published) crowd->poll(take);
+    fmt::print(R"({{"count":{},"published":{},"share":{:.4f}}})"
+               "\n",
+               count, published, static_cast<double>(used) / static_cast<double>(passed));
+}
+
+}  // namespace load

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace load
+{
+
+/// One raw client: a socket, the upgrade, masked frames out and a splitter of frames in. It blocks while it
+/// connects and never afterwards, and gives up with a message on whatever the server should not do.
+class Peer
+{
+public:
+    /// Connects from the loopback address 127.0.0.`from`, so that many have ports enough.
+    Peer(std::uint16_t port, unsigned from, bool isCompressed = false);
+    Peer(Peer&& other) noexcept;
+    Peer& operator=(Peer&&) = delete;
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
+    ~Peer();
+
+    [[nodiscard]] int socket() const noexcept { return socket_; }
+
+    /// Masks `text` and puts its frame behind what waits to be sent.
+    void queue(std::string_view text);
+    /// Sends what waits, as much as the socket takes.
+    void flush();
+
+    /// Reads once, and hands each whole frame's payload to `take(text)`. False where nothing was there.
+    template <typename Take>
+    bool read(std::span<char> buffer, Take take)
+    {
+        const auto bytes = receive(buffer);
+        if (bytes.empty()) return false;
+        std::size_t used = 0;
+        for (;;)
+        {
+            const auto frame = nextFrame(bytes.substr(used));
+            if (frame.size == 0) break;
+            used += frame.size;
+            if (frame.isText) take(frame.payload);
+        }
+        keep(bytes.substr(used));
+        return true;
+    }
+
+    /// Blocks until a message holds `part`.
+    void waitFor(std::string_view part);
+
+private:
+    struct Frame
+    {
+        std::size_t size = 0;  // 0 where it is not whole
+        bool isText = false;
+        std::string_view payload;
+    };
+
+    void upgrade(std::uint16_t port, bool isCompressed);
+    [[nodiscard]] std::string_view receive(std::span<char> buffer);
+    [[nodiscard]] Frame nextFrame(std::string_view bytes);
+    void keep(std::string_view rest);
+
+    int socket_ = -1;
+    std::string received_;  // what is incomplete
+    std::string joined_;    // it, with what came behind
+    std::string waiting_;   // to be sent
+    std::uint32_t mask_ = 0x9E3779B9;
+};
+
+/// Ends the program: the run is worth nothing.
+[[noreturn]] void fail(const std::string& what);
+
+}  // namespace load
