@@ -1,9 +1,8 @@
 #include "message/envelope.hpp"
 #include "message/json_scanner.hpp"
 
-#include <fmt/format.h>
-
-#include <iterator>
+#include <array>
+#include <charconv>
 #include <variant>
 
 namespace strandcast
@@ -34,8 +33,12 @@ public:
     {
         out_ += "{\"id\":";
         appendJsonString(out_, id);
-        fmt::format_to(std::back_inserter(out_), R"(,"type":"{}","version":"{}","timestamp":{})",
-                       toString(type), toString(version), timestamp.time_since_epoch().count());
+        out_ += ",\"type\":\"";
+        out_ += toString(type);
+        out_ += "\",\"version\":\"";
+        out_ += toString(version);
+        out_ += '"';
+        number("timestamp", timestamp.time_since_epoch().count());
     }
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
@@ -61,7 +64,9 @@ public:
     Writer& number(std::string_view name, Number value)
     {
         key(name);
-        fmt::format_to(std::back_inserter(out_), "{}", value);
+        std::array<char, 24> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+        out_.append(digits.data(), end);
         return *this;
     }
 

@@ -1,6 +1,6 @@
 #include "message/fields.hpp"
 
-#include <algorithm>
+#include <bit>
 #include <string>
 
 namespace strandcast
@@ -40,6 +40,30 @@ constexpr std::array<std::string_view, fieldCount> names = {"id",
                                                             "maxMessageSize",
                                                             "retriable",
                                                             "retryAfter"};
+
+constexpr std::size_t longestName = 17;
+
+// For each length of a name the fields that have one of it, as bits.
+constexpr auto fieldsOfLength = []
+{
+    static_assert(fieldCount <= 32);
+    std::array<std::uint32_t, longestName + 1> fields{};
+    for (std::size_t field = 0; field < fieldCount; ++field)
+        fields[names[field].size()] |= std::uint32_t{1} << field;
+    return fields;
+}();
+
+// fieldCount where it is none.
+std::size_t fieldOf(std::string_view name)
+{
+    if (name.size() > longestName) return fieldCount;
+    for (auto candidates = fieldsOfLength[name.size()]; candidates != 0; candidates &= candidates - 1)
+    {
+        const auto field = static_cast<std::size_t>(std::countr_zero(candidates));
+        if (names[field] == name) return field;
+    }
+    return fieldCount;
+}
 
 }  // namespace
 
@@ -88,8 +112,7 @@ void Fields::set(std::string_view escapedKey, std::string_view value)
         unescaped = unescapeJson(escapedKey);
         escapedKey = unescaped;
     }
-    const auto name = std::find(names.begin(), names.end(), escapedKey);
-    if (name != names.end()) values_[static_cast<std::size_t>(name - names.begin())] = value;
+    if (const auto field = fieldOf(escapedKey); field < fieldCount) values_[field] = value;
 }
 
 }  // namespace strandcast

@@ -5,8 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bitset>
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 
 namespace strandcast
@@ -28,9 +29,58 @@ int hexValue(char character)
     return -1;
 }
 
+/// Which of the open containers are objects. A word of bits is cleared when it is first needed: nearly always
+/// one is.
+class OpenContainers
+{
+public:
+    void open(std::size_t depth, bool isObject) noexcept
+    {
+        auto& word = words_[depth / bits];
+        if (depth >= cleared_)
+        {
+            word = 0;
+            cleared_ = (depth / bits + 1) * bits;
+        }
+        const auto bit = std::uint64_t{1} << (depth % bits);
+        word = isObject ? word | bit : word & ~bit;
+    }
+
+    [[nodiscard]] bool isObject(std::size_t depth) const noexcept
+    {
+        return (words_[depth / bits] >> (depth % bits) & 1) != 0;
+    }
+
+private:
+    static constexpr std::size_t bits = 64;
+
+    std::array<std::uint64_t, deepestNesting / bits + 1> words_;  // not initialised
+    std::size_t cleared_ = 0;                                     // below this depth they are
+};
+
 bool isPlain(char character)
 {
     return static_cast<unsigned char>(character) >= 0x20 && character != '"' && character != '\\';
+}
+
+// How many characters at the front of `text` stand for themselves in a string. Eight at a time: of a word's
+// bytes the highest bit tells which are below 0x20, or a quote, or a backslash (and sometimes one right above
+// such a byte, which does not matter: the first one counts).
+std::size_t plainLength(std::string_view text)
+{
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t highs = 0x8080808080808080;
+    const auto zeros = [](std::uint64_t word) { return (word - ones) & ~word & highs; };
+    std::size_t length = 0;
+    for (; length + sizeof(std::uint64_t) <= text.size(); length += sizeof(std::uint64_t))
+    {
+        std::uint64_t word = 0;
+        std::memcpy(&word, text.data() + length, sizeof word);
+        const auto controls = (word - ones * 0x20) & ~word & highs;
+        if (controls | zeros(word ^ (ones * '"')) | zeros(word ^ (ones * '\\'))) break;
+    }
+    while (length < text.size() && isPlain(text[length])) ++length;
+    return length;
 }
 
 void appendUtf8(std::string& out, std::uint32_t codePoint)
@@ -152,7 +202,7 @@ std::optional<std::string_view> JsonScanner::scanValue(std::size_t depth) noexce
     }
     const auto maxDepth = std::min(maxDepth_, deepestNesting);
     const auto outermost = depth;
-    std::bitset<deepestNesting + 1> isObject;  // for each open container
+    OpenContainers containers;
     for (;;)
     {
         // At the beginning of a value.
@@ -161,7 +211,7 @@ std::optional<std::string_view> JsonScanner::scanValue(std::size_t depth) noexce
         {
             if (depth >= maxDepth) return failTooDeep();
             ++position_;
-            isObject[++depth] = opensObject;
+            containers.open(++depth, opensObject);
             skipSpace();
             if (!take(opensObject ? '}' : ']'))
             {
@@ -188,7 +238,7 @@ std::optional<std::string_view> JsonScanner::scanValue(std::size_t depth) noexce
             if (take(','))
             {
                 skipSpace();
-                if (isObject[depth])
+                if (containers.isObject(depth))
                 {
                     if (!scanString()) return std::nullopt;
                     skipSpace();
@@ -197,8 +247,8 @@ std::optional<std::string_view> JsonScanner::scanValue(std::size_t depth) noexce
                 }
                 break;
             }
-            if (!take(isObject[depth] ? '}' : ']'))
-                return fail(isObject[depth] ? "',' or '}'" : "',' or ']'");
+            if (!take(containers.isObject(depth) ? '}' : ']'))
+                return fail(containers.isObject(depth) ? "',' or '}'" : "',' or ']'");
             --depth;
         }
     }
@@ -210,7 +260,7 @@ std::optional<std::string_view> JsonScanner::scanString() noexcept
     const auto begin = position_;
     for (;;)
     {
-        while (position_ < text_.size() && isPlain(text_[position_])) ++position_;
+        position_ += plainLength(text_.substr(position_));
         if (take('"')) return text_.substr(begin, position_ - begin - 1);
         if (!take('\\')) return fail(atEnd() ? "the end of the string" : "no control character");
         if (!scanEscape()) return fail("an escape");
@@ -328,8 +378,7 @@ void appendJsonString(std::string& out, std::string_view text)
     out += '"';
     while (!text.empty())
     {
-        const auto plain =
-            static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), isPlain) - text.begin());
+        const auto plain = plainLength(text);
         appendUtf8Run(out, text.substr(0, plain));
         text.remove_prefix(plain);
         if (text.empty()) break;

@@ -67,6 +67,15 @@ bool isLarge(std::string_view number)
 // Rounded down to whole milliseconds. Nothing where it is 0.
 std::optional<std::int64_t> millisecondsOf(std::string_view number)
 {
+    // As nearly all are: whole, and within what a double holds exactly.
+    constexpr std::size_t exactDigits = 15;
+    std::int64_t whole = 0;
+    if (number.size() <= exactDigits)
+    {
+        const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), whole);
+        if (error == std::errc() && end == number.data() + number.size())
+            return whole == 0 ? std::nullopt : std::optional(whole);
+    }
     double value = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
     if (error == std::errc::result_out_of_range)

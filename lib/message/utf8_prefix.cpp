@@ -1,6 +1,7 @@
 #include "message/utf8_prefix.hpp"
 
 #include <cstdint>
+#include <cstring>
 
 namespace strandcast
 {
@@ -32,6 +33,17 @@ std::size_t utf8PrefixLength(std::string_view text) noexcept
     std::size_t position = 0;
     while (position < text.size())
     {
+        constexpr std::uint64_t highs = 0x8080808080808080;
+        std::uint64_t word = 0;
+        if (position + sizeof word <= text.size())
+        {
+            std::memcpy(&word, text.data() + position, sizeof word);
+            if ((word & highs) == 0)
+            {
+                position += sizeof word;
+                continue;
+            }
+        }
         if (static_cast<std::uint8_t>(text[position]) < 0x80)
         {
             ++position;
