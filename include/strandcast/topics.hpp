@@ -50,6 +50,7 @@ public:
 private:
     std::string text_;
     bool isPattern_;
+    std::size_t literal_ = 0;  // so many bytes at the front are in every topic that matches
 };
 
 /// The topics and patterns of one request: `{"agent.*.status", "task.#"}`, or a single one.

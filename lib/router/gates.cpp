@@ -6,40 +6,50 @@
 namespace strandcast
 {
 
+// With the lock.
+void Gates::replace(List gates)
+{
+    hasAny_ = !gates.empty();
+    gates_ = std::make_shared<const List>(std::move(gates));
+}
+
 void Gates::add(std::shared_ptr<PublishGate> gate)
 {
     const std::lock_guard lock(mutex_);
-    gates_.push_back(std::move(gate));
-    hasAny_ = true;
+    auto gates = gates_ ? *gates_ : List();
+    gates.push_back(std::move(gate));
+    replace(std::move(gates));
 }
 
 void Gates::remove(const PublishGate& gate) noexcept
 {
-    std::shared_ptr<PublishGate> removed;
+    std::shared_ptr<const List> before;  // outlives the lock
     const std::lock_guard lock(mutex_);
-    const auto found =
-        std::find_if(gates_.begin(), gates_.end(), [&](const auto& one) { return one.get() == &gate; });
-    if (found == gates_.end()) return;
-    removed = std::move(*found);
-    gates_.erase(found);
-    hasAny_ = !gates_.empty();
+    if (!gates_) return;
+    before = gates_;
+    auto gates = *before;
+    std::erase_if(gates, [&](const auto& one) { return one.get() == &gate; });
+    replace(std::move(gates));
 }
 
 void Gates::clear() noexcept
 {
-    List removed;
+    std::shared_ptr<const List> removed;
     {
         const std::lock_guard lock(mutex_);
         removed.swap(gates_);
         hasAny_ = false;
     }
-    for (const auto& gate : removed) gate->routerGone();
+    if (!removed) return;
+    for (const auto& gate : *removed) gate->routerGone();
 }
 
 Judgement Gates::judge(const RoutedPublish& publish) const
 {
     Judgement judgement;
-    for (const auto& gate : all())
+    const auto gates = all();
+    if (!gates) return judgement;
+    for (const auto& gate : *gates)
     {
         auto verdict = gate->judge(publish);
         if (verdict.refusal)
@@ -56,9 +66,9 @@ Judgement Gates::judge(const RoutedPublish& publish) const
     return judgement;
 }
 
-Gates::List Gates::all() const
+std::shared_ptr<const Gates::List> Gates::all() const
 {
-    if (!hasAny_) return {};
+    if (!hasAny_) return nullptr;
     const std::lock_guard lock(mutex_);
     return gates_;
 }

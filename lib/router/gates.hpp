@@ -38,12 +38,12 @@ public:
     [[nodiscard]] bool empty() const noexcept { return !hasAny_; }
 
 private:
-    // A copy, so that who asks them is not disturbed.
-    [[nodiscard]] List all() const;
+    [[nodiscard]] std::shared_ptr<const List> all() const;
+    void replace(List gates);
 
     mutable std::mutex mutex_;
-    List gates_;
-    std::atomic<bool> hasAny_ = false;  // where there are none, looking costs nothing
+    std::shared_ptr<const List> gates_;  // replaced and never changed, so that who asks them is not disturbed
+    std::atomic<bool> hasAny_ = false;   // where there are none, looking costs nothing
 };
 
 }  // namespace strandcast

@@ -3,6 +3,7 @@
 #include <strandcast/error.hpp>
 #include <strandcast/topics.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace strandcast
@@ -71,11 +72,14 @@ TopicPattern::TopicPattern(std::string text, const TopicLimits& limits)
       isPattern_(hasWildcard(text_))
 {
     if (auto wrong = checkPattern(text_, limits)) throw Error(Errc::invalidArgument, std::move(*wrong));
+    const auto wildcard = std::min(text_.find_first_of("*#"), text_.size());
+    literal_ = wildcard > 0 ? wildcard - 1 : 0;  // without the separator: `a.#` matches `a`
 }
 
 bool TopicPattern::matches(std::string_view topic) const noexcept
 {
     if (!isPattern_) return text_ == topic;
+    if (!topic.starts_with(std::string_view(text_).substr(0, literal_))) return false;
     if (!meet(separatorOf(text_), separatorOf(topic))) return false;
 
     Segments pattern(text_);
