@@ -31,33 +31,39 @@ bool isWouldBlock(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-// What a wait on a closed stream ends with; Asio's own would be bad_descriptor.
-Strand<> alreadyClosed()
+// From here on the poll set waits for it, and Asio no more.
+int release(StreamSocket& socket)
 {
-    throw asio::system_error(asio::error::operation_aborted);
-    co_return;
+    asio::error_code ignored;  // a peer that is gone already shows in the first read; Unix has no delay
+    socket.non_blocking(true, ignored);
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    return socket.release();
 }
 
 }  // namespace
 
-StreamTransport::StreamTransport(StreamSocket socket) : socket_(std::move(socket))
+StreamTransport::StreamTransport(StreamSocket socket)
+    : socket_(PollSet::of(socket.get_executor()), release(socket))
 {
-    asio::error_code ignored;  // a peer that is gone already shows in the first read; Unix has no delay
-    socket_.non_blocking(true, ignored);
-    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
 
 Transfer StreamTransport::tryRead(std::span<std::byte> buffer)
 {
-    for (;;)
+    while (socket_.mayBeReadable())
     {
-        const auto size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-        if (size > 0) return Transfer::moved(static_cast<std::size_t>(size));
+        const auto size = ::recv(socket_.descriptor(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        if (size > 0)
+        {
+            const auto read = static_cast<std::size_t>(size);
+            if (read < buffer.size()) socket_.noteDrained();
+            return Transfer::moved(read);
+        }
         if (size == 0) return Transfer::end();
         if (errno == EINTR) continue;
-        if (isWouldBlock(errno)) return Transfer::wouldBlock();
-        return Transfer::failed(lastError());
+        if (!isWouldBlock(errno)) return Transfer::failed(lastError());
+        socket_.noteDrained();
     }
+    return Transfer::wouldBlock();
 }
 
 Transfer StreamTransport::tryWrite(std::span<const std::span<const std::byte>> buffers)
@@ -76,50 +82,33 @@ Transfer StreamTransport::tryWrite(std::span<const std::span<const std::byte>> b
     message.msg_iovlen = count;
     for (;;)
     {
-        const auto size = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        const auto size = ::sendmsg(socket_.descriptor(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (size >= 0) return Transfer::moved(static_cast<std::size_t>(size));
         if (errno == EINTR) continue;
-        if (isWouldBlock(errno)) return Transfer::wouldBlock();
-        return Transfer::failed(lastError());
+        if (!isWouldBlock(errno)) return Transfer::failed(lastError());
+        socket_.noteFull();
+        return Transfer::wouldBlock();
     }
-}
-
-// No coroutine of their own: a frame for each idle client would be half of what it costs.
-Strand<> StreamTransport::waitReadable()
-{
-    if (!socket_.is_open()) return alreadyClosed();
-    return socket_.async_wait(StreamSocket::wait_read, useStrand);
-}
-
-Strand<> StreamTransport::waitWritable()
-{
-    if (!socket_.is_open()) return alreadyClosed();
-    return socket_.async_wait(StreamSocket::wait_write, useStrand);
 }
 
 bool StreamTransport::isPeerGone()
 {
-    ::pollfd asked{socket_.native_handle(), POLLRDHUP, 0};  // POLLHUP and POLLERR are told unasked
+    ::pollfd asked{socket_.descriptor(), POLLRDHUP, 0};  // POLLHUP and POLLERR are told unasked
     return ::poll(&asked, 1, 0) > 0;
 }
 
 void StreamTransport::shutdownWrite() noexcept
 {
-    asio::error_code ignored;  // the peer may be gone already
-    socket_.shutdown(StreamSocket::shutdown_send, ignored);
-}
-
-void StreamTransport::close() noexcept
-{
-    asio::error_code ignored;
-    socket_.close(ignored);
+    ::shutdown(socket_.descriptor(), SHUT_WR);  // the peer may be gone already
 }
 
 std::string StreamTransport::peerAddress() const
 {
-    asio::error_code error;
-    const auto endpoint = socket_.remote_endpoint(error);
-    return error ? std::string("unknown") : toString(endpoint);
+    StreamEndpoint endpoint;
+    auto size = static_cast<::socklen_t>(endpoint.capacity());
+    if (::getpeername(socket_.descriptor(), endpoint.data(), &size) != 0) return "unknown";
+    endpoint.resize(size);
+    return toString(endpoint);
 }
 
 std::string toString(const StreamEndpoint& endpoint)

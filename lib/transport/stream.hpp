@@ -1,5 +1,7 @@
 #pragma once
 
+#include "transport/poll_set.hpp"
+
 #include <strandcast/strand.hpp>
 #include <strandcast/transport.hpp>
 
@@ -19,19 +21,20 @@ using StreamEndpoint = asio::generic::stream_protocol::endpoint;
 class StreamTransport final : public Transport
 {
 public:
+    /// @throws std::system_error where the system has no room to wait for it; it is closed then.
     explicit StreamTransport(StreamSocket socket);
 
     [[nodiscard]] Transfer tryRead(std::span<std::byte> buffer) override;
     [[nodiscard]] Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) override;
-    [[nodiscard]] Strand<> waitReadable() override;
-    [[nodiscard]] Strand<> waitWritable() override;
+    [[nodiscard]] Strand<> waitReadable() override { return socket_.waitReadable(); }
+    [[nodiscard]] Strand<> waitWritable() override { return socket_.waitWritable(); }
     [[nodiscard]] bool isPeerGone() override;
     void shutdownWrite() noexcept override;
-    void close() noexcept override;
+    void close() noexcept override { socket_.close(); }
     [[nodiscard]] std::string peerAddress() const override;
 
 private:
-    StreamSocket socket_;
+    PollSet::Socket socket_;
 };
 
 /// An address for people: "192.0.2.7:80", "[::1]:80", "unix:/run/it.sock"; of a Unix peer "unix".
