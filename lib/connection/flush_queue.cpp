@@ -38,8 +38,14 @@ void FlushQueue::Turn::run()
     if (closed) return;
     std::swap(waiting, flushing);
     for (std::size_t index = 0; index < flushing.size(); ++index)
+    {
+        // With many connections they lie in memory that no cache holds.
+        if (index + 4 < flushing.size() && flushing[index + 4]) flushing[index + 4]->prefetch();
+        if (index + 2 < flushing.size() && flushing[index + 2]) flushing[index + 2]->prefetchFurther();
         if (PeerConnection* connection = flushing[index]) connection->flush();
+    }
     flushing.clear();
+    batch.clear();
 }
 
 }  // namespace strandcast

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "connection/frame_batch.hpp"
+
 #include <strandcast/strand.hpp>
 
 #include <memory>
@@ -23,6 +25,9 @@ public:
     /// `connection` is flushed before the shard waits again. It is not in the queue yet.
     void push(PeerConnection& connection);
 
+    /// What this turn sends to many.
+    [[nodiscard]] FrameBatch& batch() noexcept { return turn_->batch; }
+
     /// Forgets a connection that goes.
     void erase(const PeerConnection& connection) noexcept;
 
@@ -32,6 +37,7 @@ private:
     {
         std::vector<PeerConnection*> waiting;
         std::vector<PeerConnection*> flushing;
+        FrameBatch batch;
         bool posted = false;
         bool closed = false;
 

@@ -5,20 +5,6 @@
 namespace strandcast
 {
 
-void FrameQueue::push(QueuedFrame frame)
-{
-    if (size_ == capacity_) grow();
-    slots_[place(size_)] = std::move(frame);
-    ++size_;
-}
-
-void FrameQueue::popFront() noexcept
-{
-    slots_[front_] = QueuedFrame();
-    front_ = static_cast<std::uint32_t>(place(1));
-    --size_;
-}
-
 QueuedFrame FrameQueue::take(std::size_t index) noexcept
 {
     QueuedFrame taken = slots_[place(index)];

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <utility>
 
 namespace strandcast
 {
@@ -13,7 +15,12 @@ namespace strandcast
 class FrameQueue
 {
 public:
-    void push(QueuedFrame frame);
+    void push(QueuedFrame frame)
+    {
+        if (size_ == capacity_) grow();
+        slots_[place(size_)].swap(frame);
+        ++size_;
+    }
 
     /// The frame at `index`, counted from the front.
     [[nodiscard]] const QueuedFrame& operator[](std::size_t index) const noexcept
@@ -21,13 +28,33 @@ public:
         return slots_[place(index)];
     }
 
-    void popFront() noexcept;
+    /// Those behind the first, where they lie side by side; else none.
+    [[nodiscard]] std::span<const QueuedFrame> behindFirst() const noexcept
+    {
+        if (size_ < 2 || front_ + size_ > capacity_) return {};
+        return {slots_.get() + front_ + 1, size_ - 1U};
+    }
+
+    void popFront() noexcept
+    {
+        slots_[front_] = QueuedFrame();
+        front_ = static_cast<std::uint32_t>(place(1));
+        --size_;
+    }
+
+    void clear() noexcept
+    {
+        for (std::uint32_t index = 0; index < size_; ++index) slots_[place(index)] = QueuedFrame();
+        front_ = size_ = 0;
+    }
 
     /// Takes out the frame at `index`; those before it move up. Cheap near the front.
     QueuedFrame take(std::size_t index) noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+    void prefetch() const noexcept { __builtin_prefetch(slots_.get() + front_, 1); }
 
     /// An empty queue gives its memory back.
     void releaseIfEmpty() noexcept;

@@ -16,27 +16,12 @@ constexpr std::size_t keptAnswerBytes = 16 * 1024;
 
 }  // namespace
 
-void Outbox::pushEvent(QueuedFrame frame, bool isDistinct)
-{
-    const auto size = frame.bytes().size();
-    events_.push(std::move(frame));
-    eventBytes_ += size;
-    countKept(events_[events_.size() - 1], 1);
-    distinct_ = isDistinct;
-}
-
-bool Outbox::isFullFor(std::size_t size, const OutboxLimits& limits) const noexcept
-{
-    if (events_.empty()) return false;
-    return events_.size() >= limits.maxFrames || eventBytes_ + size > limits.maxBytes;
-}
-
 QueuedFrame Outbox::takeEvent(std::size_t index) noexcept
 {
     if (index >= events_.size()) return {};
     QueuedFrame taken = events_.take(index);
     eventBytes_ -= taken.bytes().size();
-    countKept(taken, -1);
+    if (isKept(taken)) countKept(taken, -1);
     return taken;
 }
 
@@ -102,7 +87,6 @@ std::size_t Outbox::droppableBytes() const noexcept
 
 void Outbox::countKept(const QueuedFrame& frame, int change) noexcept
 {
-    if (!isKept(frame)) return;
     const auto size = frame.bytes().size();
     kept_ = change > 0 ? kept_ + 1 : kept_ - 1;
     keptBytes_ = change > 0 ? keptBytes_ + size : keptBytes_ - size;
@@ -128,9 +112,20 @@ std::size_t Outbox::gather(std::span<Piece> pieces) const noexcept
 
 void Outbox::consume(std::size_t size) noexcept
 {
+    if (size == answersLeft() + eventBytes_ - eventSent_) return consumeAll();
     if (eventBegun()) consumeEvent(size);
-    if (!eventBegun()) consumeAnswers(size);
+    if (!eventBegun() && answersLeft() > 0) consumeAnswers(size);
     while (size > 0) consumeEvent(size);
+}
+
+// As nearly always: the socket took all there was.
+void Outbox::consumeAll() noexcept
+{
+    auto answers = answersLeft();
+    if (answers > 0) consumeAnswers(answers);
+    events_.clear();
+    eventSent_ = eventBytes_ = kept_ = keptBytes_ = 0;
+    eventHeldBack_ = false;
 }
 
 void Outbox::consumeAnswers(std::size_t& size) noexcept
@@ -163,7 +158,7 @@ void Outbox::consumeEvent(std::size_t& size) noexcept
     eventSent_ = 0;
     eventHeldBack_ = false;
     eventBytes_ -= frameSize;
-    countKept(events_[0], -1);
+    if (isKept(events_[0])) countKept(events_[0], -1);
     events_.popFront();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "connection/frame_batch.hpp"
 #include "connection/frame_queue.hpp"
 #include "connection/queued_frame.hpp"
 
@@ -33,7 +34,15 @@ public:
     [[nodiscard]] std::string& answers() noexcept { return answers_; }
 
     /// `isDistinct`: takeSuperseded() was asked right before, for its topic.
-    void pushEvent(QueuedFrame frame, bool isDistinct = false);
+    [[gnu::always_inline]] void pushEvent(QueuedFrame frame, bool isDistinct = false)
+    {
+        const auto size = frame.bytes().size();
+        const bool kept = isKept(frame);
+        events_.push(std::move(frame));
+        eventBytes_ += size;
+        if (kept) countKept(events_[events_.size() - 1], 1);
+        distinct_ = isDistinct;
+    }
 
     /// Whether this event is the last one that waits.
     [[nodiscard]] bool endsWith(const QueuedFrame& frame) const noexcept
@@ -42,7 +51,11 @@ public:
     }
 
     /// Whether one more event of `size` bytes would cross the limits.
-    [[nodiscard]] bool isFullFor(std::size_t size, const OutboxLimits& limits) const noexcept;
+    [[nodiscard]] bool isFullFor(std::size_t size, const OutboxLimits& limits) const noexcept
+    {
+        if (events_.empty()) return false;
+        return events_.size() >= limits.maxFrames || eventBytes_ + size > limits.maxBytes;
+    }
 
     // What takes an event out takes none that has begun to leave, and gives an empty frame where there is
     // none else. Events without a topic, the ends of replays, are few and are not dropped to make room.
@@ -58,6 +71,18 @@ public:
 
     /// Fills `pieces` with what leaves next, in order, and tells how many there are.
     [[nodiscard]] std::size_t gather(std::span<Piece> pieces) const noexcept;
+
+    /// The same, with `batch` for what others were sent as well. The first frame stays a piece of its own
+    /// (see holdBack()).
+    [[nodiscard]] std::size_t gather(std::span<Piece> pieces, FrameBatch& batch) const
+    {
+        if (answersLeft() > 0 || eventBegun()) return gather(pieces);
+        const auto joined = batch.join(events_.behindFirst());
+        if (joined.empty()) return gather(pieces);
+        pieces[0] = events_[0].bytes();
+        pieces[1] = joined;
+        return 2;
+    }
 
     /// What was gathered did not leave: its first piece is the first of what is gathered next (the contract
     /// of Transport::tryWrite()).
@@ -75,15 +100,18 @@ public:
     /// Those without a topic, which may not.
     [[nodiscard]] std::size_t keptEvents() const noexcept { return kept_; }
 
+    void prefetch() const noexcept { events_.prefetch(); }
+
     /// An empty outbox gives its memory back.
     void releaseIfEmpty() noexcept;
 
 private:
+    void consumeAll() noexcept;
     void consumeAnswers(std::size_t& size) noexcept;
     void consumeEvent(std::size_t& size) noexcept;
     [[nodiscard]] bool eventBegun() const noexcept { return eventSent_ > 0 || eventHeldBack_; }
     [[nodiscard]] std::size_t firstWaiting() const noexcept { return eventBegun() ? 1 : 0; }
-    [[nodiscard]] static bool isKept(const QueuedFrame& frame) noexcept { return frame.topic().empty(); }
+    [[nodiscard]] static bool isKept(const QueuedFrame& frame) noexcept { return !frame.hasTopic(); }
     void countKept(const QueuedFrame& frame, int change) noexcept;
     [[nodiscard]] QueuedFrame takeEvent(std::size_t index) noexcept;
     [[nodiscard]] std::vector<std::size_t> superseded(std::string_view topic) const;

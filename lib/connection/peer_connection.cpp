@@ -22,9 +22,6 @@ namespace
 // A peer that sends without pause must not keep the others of its shard waiting.
 constexpr int maxReadsPerTurn = 16;
 
-// More pieces in one system call gain nothing.
-constexpr std::size_t maxPiecesPerWrite = 128;
-
 template <typename... Handlers>
 struct Overloaded : Handlers...
 {
@@ -244,7 +241,7 @@ void PeerConnection::append(Opcode opcode, std::span<const std::byte> payload)
     wantFlush();
 }
 
-bool PeerConnection::sendEvent(const SharedFrame& frame)
+bool PeerConnection::sendEventWithPolicy(const SharedFrame& frame)
 {
     const auto topic = frame.topic();
     const auto size = frame.bytes().size();
@@ -383,12 +380,6 @@ void PeerConnection::takeOutput()
     wantFlush();
 }
 
-void PeerConnection::wantFlush()
-{
-    if (writing_ || state_ == State::over || std::exchange(dirty_, true)) return;
-    shard_.flushQueue().push(*this);
-}
-
 void PeerConnection::flush() noexcept
 {
     dirty_ = false;
@@ -407,7 +398,7 @@ void PeerConnection::flush() noexcept
 
 void PeerConnection::writeNow()
 {
-    switch (writeAll())
+    switch (writeAll(&shard_.flushQueue().batch()))
     {
     case Flushed::all: wake(); break;  // a reader may wait for its answers to leave
     case Flushed::blocked:
@@ -442,15 +433,15 @@ Strand<> PeerConnection::writeRest()
     wake();
 }
 
-PeerConnection::Flushed PeerConnection::writeAll()
+PeerConnection::Flushed PeerConnection::writeAll(FrameBatch* batch)
 {
-    std::array<Outbox::Piece, maxPiecesPerWrite> pieces;
+    const auto pieces = shard_.pieces();
     for (;;)
     {
         if (outbox_.empty() && state_ == State::closing) queueClose();
-        const auto count = outbox_.gather(pieces);
+        const auto count = batch ? outbox_.gather(pieces, *batch) : outbox_.gather(pieces);
         if (count == 0) break;
-        const auto transfer = transport_->tryWrite(std::span(pieces).first(count));
+        const auto transfer = transport_->tryWrite(pieces.first(count));
         switch (transfer.outcome)
         {
         case Transfer::Outcome::moved:

@@ -5,14 +5,11 @@
 namespace strandcast
 {
 
-QueuedFrame QueueBudget::hold(const SharedFrame& frame)
+QueuedFrame QueueBudget::holdAnother(const SharedFrame& frame)
 {
-    if (last_ && last_->frame.isSameAs(frame))
-    {
-        ++last_->references;
-        return QueuedFrame(last_);
-    }
-    last_ = new QueuedFrame::Block{frame, std::hash<std::string_view>()(frame.topic()), *this, 1};
+    const auto topic = frame.topic();
+    last_ = new QueuedFrame::Block{frame, frame.bytes(), std::hash<std::string_view>()(topic), *this,
+                                   1,     !topic.empty()};
     usedBytes_ += frame.bytes().size();
     return QueuedFrame(last_);
 }

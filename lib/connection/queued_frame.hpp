@@ -29,13 +29,15 @@ public:
         std::swap(block_, other.block_);
         return *this;
     }
+    void swap(QueuedFrame& other) noexcept { std::swap(block_, other.block_); }
     ~QueuedFrame()
     {
         if (block_ && --block_->references == 0) release();
     }
 
-    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return block_->frame.bytes(); }
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return block_->bytes; }
     [[nodiscard]] std::string_view topic() const noexcept { return block_->frame.topic(); }
+    [[nodiscard]] bool hasTopic() const noexcept { return block_->hasTopic; }
     [[nodiscard]] bool isAbout(std::string_view topic, std::size_t hash) const noexcept
     {
         return block_->topicHash == hash && block_->frame.topic() == topic;
@@ -51,9 +53,11 @@ private:
     struct Block
     {
         SharedFrame frame;
+        std::span<const std::byte> bytes;  // of the frame, one step nearer
         std::size_t topicHash;
         QueueBudget& budget;
         std::uint32_t references;
+        bool hasTopic;
     };
 
     explicit QueuedFrame(Block* block) noexcept : block_(block) {}

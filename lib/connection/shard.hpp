@@ -10,6 +10,7 @@
 #include <strandcast/random.hpp>
 #include <strandcast/strand.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -40,6 +41,9 @@ public:
 
     /// For one read at a time, whose bytes are used up before the next suspension.
     [[nodiscard]] std::span<std::byte> readBuffer() noexcept { return {readBuffer_.get(), readBufferSize}; }
+
+    /// For one write at a time.
+    [[nodiscard]] std::span<std::span<const std::byte>> pieces() noexcept { return pieces_; }
 
     [[nodiscard]] FlushQueue& flushQueue() noexcept { return flushQueue_; }
 
@@ -72,11 +76,14 @@ private:
     void shrinkFullest();
 
     static constexpr std::size_t readBufferSize = 64 * 1024;
+    // More in one system call gain nothing.
+    static constexpr std::size_t maxPiecesPerWrite = 128;
 
     ShardExecutor executor_;
     Clock& clock_;
     Random& random_;
     std::unique_ptr<std::byte[]> readBuffer_;
+    std::array<std::span<const std::byte>, maxPiecesPerWrite> pieces_;
     FlushQueue flushQueue_;
     QueueBudget budget_;
     std::vector<std::unique_ptr<Deflater>> deflaters_;  // one for each window that was agreed on

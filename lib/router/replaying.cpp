@@ -47,6 +47,7 @@ void RouterCore::beginReplay(ClientSession& client, std::string request,
     const auto replay =
         std::make_shared<Replay>(std::move(request), topics, std::move(held), options_.topicLimits);
     subscriber.replays.push_back(replay);
+    client.tellSent(true);
     auto query = queryFor(topics, static_cast<std::size_t>(last), options_.topicLimits);
     if (!home_)
     {
@@ -117,11 +118,6 @@ std::size_t RouterCore::replayed(const ClientSession& client)
     return count;
 }
 
-bool RouterCore::isOwn(const ClientSession& client, const LogEntry& entry)
-{
-    return client.publisher() == entry.publisher && !entry.broadcast;
-}
-
 // A client that still gets a replay: an event may belong to that, be live, or both.
 bool RouterCore::deliverBesideReplays(Subscriber& subscriber, const EntryRef& entry)
 {
@@ -160,7 +156,7 @@ bool RouterCore::deliverBesideReplays(Subscriber& subscriber, const EntryRef& en
 
 void RouterCore::sent(ClientSession& client)
 {
-    if (Subscriber::of(client).replays.empty()) return;
+    if (Subscriber::of(client).replays.empty()) return client.tellSent(false);
     try
     {
         feed(client);

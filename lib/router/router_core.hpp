@@ -171,7 +171,10 @@ private:
     void unlink();
     [[nodiscard]] std::size_t deliver(const EntryRef& entry);
     [[nodiscard]] bool deliverBesideReplays(Subscriber& subscriber, const EntryRef& entry);
-    [[nodiscard]] static bool isOwn(const ClientSession& client, const LogEntry& entry);
+    [[nodiscard]] static bool isOwn(const ClientSession& client, const LogEntry& entry)
+    {
+        return client.publisher() == entry.publisher && !entry.broadcast;
+    }
     void beginReplay(ClientSession& client, std::string request, const std::vector<std::string>& topics,
                      std::unordered_set<std::string> held, std::uint64_t last);
     void replayFrom(ClientSession& client, Replay& replay, LastEntries found);

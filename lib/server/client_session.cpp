@@ -20,10 +20,10 @@ using namespace std::chrono_literals;
 
 ClientSession::ClientSession(ServerCore& server, std::unique_ptr<Transport> transport, std::uint64_t number)
     : server_(server),
+      publisher_(server.newPublisher()),
       connection_(server.shard(), std::move(transport), server.connectionOptions(), *this),
       id_(server.newClientId()),
       number_(number),
-      publisher_(server.newPublisher()),
       connectedAt_(server.now())
 {
 }
@@ -295,12 +295,6 @@ bool ClientSession::push(std::string_view text)
     return true;
 }
 
-bool ClientSession::deliver(const SharedFrame& event)
-{
-    ++events_;
-    return connection_.sendEvent(event);
-}
-
 void ClientSession::onDeadline()
 {
     if (login_.expiresAt && *login_.expiresAt <= server_.now()) return expire();
@@ -332,7 +326,7 @@ void ClientSession::noteDropped(std::string_view topic, DropReason reason) noexc
 
 void ClientSession::onSent()
 {
-    if (!data) return;
+    if (!data || !tellsSent_) return;
     if (auto* const handler = server_.handler()) handler->sent(*this);
 }
 
