@@ -62,6 +62,7 @@ Transfer StreamTransport::tryRead(std::span<std::byte> buffer)
         if (errno == EINTR) continue;
         if (!isWouldBlock(errno)) return Transfer::failed(lastError());
         socket_.noteDrained();
+        break;
     }
     return Transfer::wouldBlock();
 }
