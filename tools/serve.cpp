@@ -65,6 +65,7 @@ struct ServeArguments
     bool reusePort = false;
     std::vector<std::string> allowedOrigins;
     std::vector<std::string> allowedHosts;
+    std::vector<std::string> trustedProxies;
 };
 
 /// A positive number of seconds, fractions allowed; nothing where it is none.
@@ -186,6 +187,7 @@ WSServerOptions optionsOf(const ServeArguments& arguments)
     if (arguments.deflate) options.deflate.emplace();
     options.allowedOrigins = arguments.allowedOrigins;
     options.allowedHosts = arguments.allowedHosts;
+    options.trustedProxies = arguments.trustedProxies;
     options.heartbeatInterval = *secondsOf(arguments.heartbeat);
     return options;
 }
@@ -318,6 +320,10 @@ void addServe(CLI::App& app, Run& run)
         ->check(checkOrigin);
     command->add_option("--allowed-host", arguments->allowedHosts,
                         "Names beside localhost under which a server on loopback may be asked for; * is any");
+    command->add_option(
+        "--trusted-proxy", arguments->trustedProxies,
+        "Proxies whose Forwarded and X-Forwarded-For are believed: addresses, ranges such as\n"
+        "10.0.0.0/8, or unix for who connects to a Unix socket");
     command->footer(
         "Prints a line for each address when it listens. Ctrl-C and SIGTERM shut it down in good order, "
         "which is\n"

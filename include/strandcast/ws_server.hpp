@@ -57,7 +57,8 @@ struct UpgradeInfo
 struct ClientInfo
 {
     std::string id;
-    std::string peerAddress;
+    std::string
+        peerAddress;  ///< "192.0.2.7:51234", "[::1]:80", "unix"; what a trusted proxy tells has no port
     UpgradeInfo upgrade;
     bool authenticated = false;
     std::optional<std::string> identity;             ///< as the hook said, like those that follow
@@ -150,6 +151,9 @@ struct WSServerOptions
     /// Names, beside localhost, under which a server that listens on loopback alone may be asked for, such as
     /// those that a proxy passes on; "*" is any.
     std::vector<std::string> allowedHosts = {};
+    /// Proxies whose Forwarded and X-Forwarded-For are believed: addresses, ranges such as "10.0.0.0/8", and
+    /// "unix" for who connects to a Unix socket. A client is then the nearest who is not one of them.
+    std::vector<std::string> trustedProxies = {};
     std::vector<std::string> subprotocols = {};  ///< of these the first that a client offers is chosen
 
     Authenticate authenticate = {};  ///< without one, every client is authenticated at once
@@ -209,7 +213,8 @@ struct WSServerOptions
 class WSServer
 {
 public:
-    /// @throws Error with Errc::invalidArgument for a file for TLS that cannot be used, which it names.
+    /// @throws Error with Errc::invalidArgument for a file for TLS that cannot be used, or a trusted proxy
+    /// that is none, which it names.
     explicit WSServer(asio::io_context& io, WSServerOptions options = {});
     /// `executor` is one of an asio::io_context.
     /// @throws Error with Errc::invalidArgument where it is of another kind, or as above.

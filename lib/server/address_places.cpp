@@ -1,7 +1,6 @@
 #include "server/address_places.hpp"
 
-#include <asio/ip/address_v4.hpp>
-#include <asio/ip/address_v6.hpp>
+#include "server/address_range.hpp"
 
 #include <algorithm>
 
@@ -41,9 +40,9 @@ void AddressPlaces::giveBack(const Key& key) noexcept
 
 AddressPlaces::Key AddressPlaces::keyOf(const asio::ip::address& address)
 {
-    if (address.is_v4()) return asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4()).to_bytes();
-    auto bytes = address.to_v6().to_bytes();
-    if (!address.to_v6().is_v4_mapped()) std::fill(bytes.begin() + prefixSize, bytes.end(), 0);
+    auto bytes = mappedBytesOf(address);
+    const bool isV4 = address.is_v4() || address.to_v6().is_v4_mapped();
+    if (!isV4) std::fill(bytes.begin() + prefixSize, bytes.end(), 0);
     return bytes;
 }
 

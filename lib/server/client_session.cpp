@@ -64,8 +64,7 @@ Strand<CloseReason> ClientSession::run(std::string received)
 
 Strand<CloseReason> ClientSession::converse(std::string received)
 {
-    if (server_.events().wants<Connection>())
-        server_.events().tell<Connection>(id_, connection_.peerAddress());
+    if (server_.events().wants<Connection>()) server_.events().tell<Connection>(id_, peerAddress());
     connection_.send(server_.negotiation());
     if (server_.authenticates())
         beginAuthTimeout();
@@ -338,11 +337,16 @@ void ClientSession::onEventDropped(std::string_view topic, DropReason reason) no
     if (auto* const handler = server_.handler()) handler->eventDropped(*this, topic, reason);
 }
 
+std::string ClientSession::peerAddress() const
+{
+    return clientAddress_ ? *clientAddress_ : connection_.peerAddress();
+}
+
 ClientInfo ClientSession::info() const
 {
     ClientInfo info;
     info.id = id_;
-    info.peerAddress = connection_.peerAddress();
+    info.peerAddress = peerAddress();
     info.upgrade = *upgrade_;
     info.authenticated = isAuthenticated();
     info.identity = login_.identity;

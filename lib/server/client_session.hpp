@@ -44,6 +44,11 @@ public:
     {
         upgrade_ = std::make_unique<const UpgradeInfo>(std::move(upgrade));
     }
+    /// Whom the connection is of, where that is not who is connected.
+    void setClientAddress(std::string address)
+    {
+        clientAddress_ = std::make_unique<const std::string>(std::move(address));
+    }
     /// The place among those who are no clients yet is given back with the first login.
     void holdUntilAuthenticated(HandshakeSlots::Slot& slot) noexcept { slot_ = &slot; }
     /// What compresses events for this client, and others like it; null where none are compressed.
@@ -125,6 +130,7 @@ private:
     void beginAuthTimeout();
     void armDeadline();
     void refuseCredentials(std::string_view messageId);
+    [[nodiscard]] std::string peerAddress() const;
     [[nodiscard]] bool admit();
     [[nodiscard]] RequestHandler* handler() const noexcept;
     [[nodiscard]] static Strand<> authenticate(ClientSession& session,
@@ -149,8 +155,9 @@ private:
     std::uint64_t number_;
     Timestamp connectedAt_;
     std::unique_ptr<const UpgradeInfo> upgrade_;
-    std::string session_;   // the client's own under 1.1.0
-    Authentication login_;  // the last one, once there was one
+    std::unique_ptr<const std::string> clientAddress_;  // none: the peer's
+    std::string session_;                               // the client's own under 1.1.0
+    Authentication login_;                              // the last one, once there was one
     std::shared_ptr<const Authentication> sharedLogin_;
     Clock::time_point authDeadline_ = Clock::time_point::max();
     HandshakeSlots::Slot* slot_ = nullptr;  // while it is held

@@ -64,6 +64,11 @@ WSServerOptions settled(WSServerOptions options)
     return options;
 }
 
+std::string textOf(const asio::ip::address& address)
+{
+    return address.is_v6() ? '[' + address.to_string() + ']' : address.to_string();
+}
+
 UpgradeInfo infoOf(const AcceptedUpgrade& upgraded)
 {
     const auto& request = upgraded.request;
@@ -123,6 +128,7 @@ ServerTotals::ServerTotals(ShardExecutor first, const WSServerOptions& options, 
       addresses(options.maxConnectionsPerAddress
                     ? std::make_shared<AddressPlaces>(*options.maxConnectionsPerAddress)
                     : nullptr),
+      proxies(options.trustedProxies),
       tls(options.tls ? std::make_unique<TlsServerContext>(*options.tls, plainAnswer) : nullptr)
 {
 }
@@ -317,19 +323,38 @@ Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
 // Nothing where its address has as many as it may.
 std::optional<ServerCore::Arrival> ServerCore::admit(const StreamSocket& socket) const
 {
-    std::unique_ptr<const AddressPlaces::Place> place;
-    if (totals_->addresses)
-    {
-        asio::error_code gone;
-        const auto address = ipAddressOf(socket.remote_endpoint(gone));
-        if (!gone && address)
-        {
-            auto taken = AddressPlaces::take(totals_->addresses, *address);
-            if (!taken) return std::nullopt;
-            place = std::make_unique<const AddressPlaces::Place>(std::move(*taken));
-        }
-    }
-    return Arrival{HandshakeSlots::Slot(totals_->handshakes), std::move(place)};
+    Arrival arrival{HandshakeSlots::Slot(totals_->handshakes), nullptr, nullptr};
+    if (!totals_->addresses && totals_->proxies.isEmpty()) return arrival;
+    asio::error_code gone;
+    const auto endpoint = socket.remote_endpoint(gone);
+    if (gone) return arrival;
+    const auto address = ipAddressOf(endpoint);
+    if (totals_->proxies.trust(address))
+        arrival.proxied = std::make_unique<Proxied>(Proxied{address, {}});
+    else if (totals_->addresses && address && !(arrival.place = placeOf(*address)))
+        return std::nullopt;
+    return arrival;
+}
+
+// None where it has as many as it may.
+std::unique_ptr<const AddressPlaces::Place> ServerCore::placeOf(const asio::ip::address& address) const
+{
+    auto taken = AddressPlaces::take(totals_->addresses, address);
+    if (!taken) return nullptr;
+    return std::make_unique<const AddressPlaces::Place>(std::move(*taken));
+}
+
+// Of a trusted proxy's connection: whom it is of, and whether there is room for one more of that address.
+std::optional<HttpRefusal> ServerCore::judgeProxied(const HttpRequest& request, Arrival& arrival) const
+{
+    auto told = totals_->proxies.clientOf(arrival.proxied->proxy, request.head);
+    if (auto* const refusal = std::get_if<HttpRefusal>(&told)) return std::move(*refusal);
+    const auto client = std::get<std::optional<asio::ip::address>>(told);
+    if (!client) return std::nullopt;
+    if (client != arrival.proxied->proxy) arrival.proxied->client = textOf(*client);
+    if (!totals_->addresses || (arrival.place = placeOf(*client))) return std::nullopt;
+    events().tell<Refused>(textOf(*client), tooManyOfAddress);
+    return HttpRefusal{429, tooManyOfAddress};
 }
 
 void ServerCore::refuse(StreamSocket socket)
@@ -366,7 +391,11 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
     {
         const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
         const HandshakeDeadlines::Membership membership(core->handshakes_, *transport, deadline);
-        upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_, core->shard_->readBuffer());
+        JudgeRequest judgeRequest;
+        if (arrival.proxied)
+            judgeRequest = [&](const HttpRequest& request) { return core->judgeProxied(request, arrival); };
+        upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_, core->shard_->readBuffer(),
+                                          std::move(judgeRequest));
         if (!upgraded) co_return;
     }
     catch (const asio::system_error&)
@@ -376,6 +405,9 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
     const Admission admission(core->totals_, core->options_.maxConnections);
     if (!admission)
     {
+        const bool isProxied = arrival.proxied && !arrival.proxied->client.empty();
+        core->events().tell<Refused>(isProxied ? arrival.proxied->client : transport->peerAddress(),
+                                     tooManyConnections);
         co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded));
         co_return;
     }
@@ -386,6 +418,8 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
         arrival.slot.release();
     session.compress(upgraded->deflate);
     session.setUpgrade(infoOf(*upgraded));
+    if (arrival.proxied && !arrival.proxied->client.empty())
+        session.setClientAddress(std::exchange(arrival.proxied, nullptr)->client);
     const Registry::Registration registration(core->registry_, session);
     // The request's head is not held for as long as the connection.
     auto received = std::move(upgraded->received);
@@ -401,7 +435,7 @@ Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::uniq
     {
         void onText(std::string_view) override {}
     } deaf;
-    core->events().tell<Refused>(transport->peerAddress(), tooManyConnections);
+
     PeerConnection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
     if (upgraded.deflate) connection.compress(*upgraded.deflate, *core->options_.deflate);
     connection.close({CloseCode::policyViolation, tooManyConnections});

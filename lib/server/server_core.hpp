@@ -12,6 +12,7 @@
 #include "server/registry.hpp"
 #include "server/request_handler.hpp"
 #include "server/server_event_sinks.hpp"
+#include "server/trusted_proxies.hpp"
 #include "server/upgrade.hpp"
 #include "transport/listener.hpp"
 #include "transport/stream.hpp"
@@ -50,11 +51,12 @@ struct ServerTotals
     ServerEventSinks events;
     const std::shared_ptr<HandshakeSlots> handshakes;
     const std::shared_ptr<AddressPlaces> addresses;  ///< none: any number for each
-    const std::unique_ptr<TlsServerContext> tls;     ///< none: ws://
-    std::atomic<std::uint64_t> connections = 0;      ///< so many there have been
-    std::atomic<std::size_t> open = 0;               ///< so many there are
-    std::atomic<std::uint64_t> runs = 0;             ///< so often the server was to be started
-    std::atomic<std::uint64_t> run = 0;              ///< the one that has begun last, 0 before the first
+    const TrustedProxies proxies;
+    const std::unique_ptr<TlsServerContext> tls;  ///< none: ws://
+    std::atomic<std::uint64_t> connections = 0;   ///< so many there have been
+    std::atomic<std::size_t> open = 0;            ///< so many there are
+    std::atomic<std::uint64_t> runs = 0;          ///< so often the server was to be started
+    std::atomic<std::uint64_t> run = 0;           ///< the one that has begun last, 0 before the first
 };
 
 /// What a WSServer is a handle on: a server, or its part on one shard of a pool. Its strands own it; so it
@@ -136,11 +138,19 @@ public:
     [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
 
 private:
+    /// A connection of a trusted proxy's.
+    struct Proxied
+    {
+        std::optional<asio::ip::address> proxy;  // none: it came over a Unix socket
+        std::string client;                      // whom it is of, once that is told
+    };
+
     /// What a connection holds from when it was accepted.
     struct Arrival
     {
         HandshakeSlots::Slot slot;
         std::unique_ptr<const AddressPlaces::Place> place;  // none: its address is not counted
+        std::unique_ptr<Proxied> proxied;                   // none: it comes from nobody who is trusted
     };
 
     /// From a start to the end of its shutdown.
@@ -174,6 +184,8 @@ private:
     static void adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival);
     [[nodiscard]] std::optional<Arrival> admit(const StreamSocket& socket) const;
     void refuse(StreamSocket socket);
+    [[nodiscard]] std::unique_ptr<const AddressPlaces::Place> placeOf(const asio::ip::address& address) const;
+    [[nodiscard]] std::optional<HttpRefusal> judgeProxied(const HttpRequest& request, Arrival& arrival) const;
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport, Arrival arrival);

@@ -57,16 +57,19 @@ Strand<> answer(Transport& transport, std::string response, std::span<std::byte>
     }
 }
 
-std::optional<HttpRefusal> judge(const HttpRequest& request, const UpgradeOptions& options)
+std::optional<HttpRefusal> judge(const HttpRequest& request, const UpgradeOptions& options,
+                                 const JudgeRequest& judgeRequest)
 {
     if (auto refusal = options.origins.judge(request)) return refusal;
     if (!options.path.empty() && request.path != options.path)
         return HttpRefusal{404, "Nothing is served on this path"};
-    return judgeUpgrade(request);
+    if (auto refusal = judgeUpgrade(request)) return refusal;
+    return judgeRequest ? judgeRequest(request) : std::nullopt;
 }
 
 /// The request that is to be upgraded, or the response to any other.
-std::variant<HttpRequest, std::string> judge(HttpHead head, const UpgradeOptions& options)
+std::variant<HttpRequest, std::string> judge(HttpHead head, const UpgradeOptions& options,
+                                             const JudgeRequest& judgeRequest)
 {
     auto read = readRequest(std::move(head));
     if (const auto* const refusal = std::get_if<HttpRefusal>(&read)) return refusalResponse(*refusal);
@@ -74,7 +77,7 @@ std::variant<HttpRequest, std::string> judge(HttpHead head, const UpgradeOptions
     const bool isHead = request.method == "HEAD";
     if (request.path == "/healthz" && (isHead || request.method == "GET") && !request.wantsUpgrade())
         return plainResponse(200, "ok", isHead);
-    if (const auto refusal = judge(request, options)) return refusalResponse(*refusal, isHead);
+    if (const auto refusal = judge(request, options, judgeRequest)) return refusalResponse(*refusal, isHead);
     return std::move(request);
 }
 
@@ -90,7 +93,7 @@ std::optional<std::string> chooseSubprotocol(const HttpRequest& request, const s
 }  // namespace
 
 Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport, const UpgradeOptions& options,
-                                                     std::span<std::byte> buffer)
+                                                     std::span<std::byte> buffer, JudgeRequest judgeRequest)
 {
     HttpHeadParser parser(HttpHeadParser::Kind::request, options.limits);
     std::string received;
@@ -106,7 +109,7 @@ Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport, const
         }
         received = bytes;
     }
-    auto judged = judge(std::move(parser.head()), options);
+    auto judged = judge(std::move(parser.head()), options, judgeRequest);
     if (auto* const response = std::get_if<std::string>(&judged))
     {
         co_await answer(transport, std::move(*response), buffer);

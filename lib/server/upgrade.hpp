@@ -9,6 +9,7 @@
 #include <strandcast/transport.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +27,9 @@ struct UpgradeOptions
     std::optional<DeflateOptions> deflate = {};
 };
 
+/// Says why a request that is right in every other way is refused, if it is.
+using JudgeRequest = std::function<std::optional<HttpRefusal>(const HttpRequest&)>;
+
 /// A WebSocket that is open.
 struct AcceptedUpgrade
 {
@@ -38,10 +42,12 @@ struct AcceptedUpgrade
 /// Reads an upgrade request and answers it. Any other request gets its answer as well, such as /healthz, and
 /// one that is refused its reason; nothing is returned once the peer has had the chance to read it. `buffer`
 /// is the shard's: what is read into it is used up before the next suspension, so that an upgrade holds no
-/// more than the request itself.
+/// more than the request itself. `judgeRequest` may be empty.
 /// @throws asio::system_error where the transport is closed or fails; its owner bounds the time by closing
 /// it.
-[[nodiscard]] Strand<std::optional<AcceptedUpgrade>>
-acceptUpgrade(Transport& transport, const UpgradeOptions& options, std::span<std::byte> buffer);
+[[nodiscard]] Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport,
+                                                                   const UpgradeOptions& options,
+                                                                   std::span<std::byte> buffer,
+                                                                   JudgeRequest judgeRequest = {});
 
 }  // namespace strandcast
