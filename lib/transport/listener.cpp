@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -38,6 +39,12 @@ asio::error_code shareThePort(int descriptor)
     const int on = 1;
     if (::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) return {};
     return {errno, std::system_category()};
+}
+
+bool somebodyWaits(int descriptor) noexcept
+{
+    ::pollfd asked{descriptor, POLLIN, 0};
+    return ::poll(&asked, 1, 0) != 0;
 }
 
 std::optional<int> optionOf(int descriptor, int name) noexcept
@@ -115,7 +122,12 @@ void Listener::listenAt(const StreamEndpoint& endpoint, ListenOptions options)
 
 StreamSocket Listener::tryAccept(ShardExecutor executor, asio::error_code& error)
 {
-    return acceptor_.accept(executor, error);
+    auto socket = acceptor_.accept(executor, error);
+    // Without a descriptor that is the error whether somebody waits or not.
+    if ((error == asio::error::no_descriptors || error == std::errc::too_many_files_open_in_system) &&
+        !somebodyWaits(acceptor_.native_handle()))
+        error = asio::error::would_block;
+    return socket;
 }
 
 Strand<> Listener::wait()
