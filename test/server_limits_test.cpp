@@ -3,6 +3,8 @@
 #include "support/fake_clock.hpp"
 #include "support/served.hpp"
 
+#include <strandcast/shard_pool.hpp>
+
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/ip/address.hpp>
@@ -103,6 +105,40 @@ TEST_CASE("an address has as many connections as it may, and what is over it get
                    const bool again = co_await getsIn(served, "127.0.0.1");
                    CHECK(again);
                });
+}
+
+TEST_CASE("an address' connections are counted over all shards of a pool, and turned away where they come")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            const ShardPool pool(3);
+            WSServer server(pool, onFreePort({.maxConnectionsPerAddress = 4}));
+            co_await server.start();
+            const auto address = server.addresses().at(0);
+            for (int round = 0; round < 10; ++round)
+            {
+                std::vector<RawPeer> peers;
+                for (int number = 0; number < 4; ++number)
+                {
+                    peers.emplace_back(io);
+                    co_await peers.back().joinAt(address, fmt::format("127.0.1.{}", round + 1));
+                }
+                for (int number = 0; number < 10; ++number)
+                {
+                    RawPeer peer(io);
+                    co_await peer.connectTo(address, fmt::format("127.0.1.{}", round + 1));
+                    const auto answer = co_await peer.rest();
+                    CHECK(refused(answer));
+                }
+                for (auto& peer : peers)
+                {
+                    const auto pong = co_await peer.ask(request("ping", "p"));
+                    CHECK(brief(pong) == "pong p");
+                }
+            }
+            co_await server.shutdown();
+        });
 }
 
 TEST_CASE("who is turned away reads why, also where its request was there before the answer")

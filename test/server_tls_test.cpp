@@ -91,6 +91,24 @@ TEST_CASE("a server with a certificate serves wss")
                });
 }
 
+TEST_CASE("over TLS an address' connection too many just ends, without a handshake")
+{
+    auto options = secureOptions();
+    options.maxConnectionsPerAddress = 1;
+    withServer(options,
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto refused = served.server.events<Refused>();
+                   const auto client = co_await joined(served.io, served.server.port());
+                   RawPeer another(served.io);
+                   co_await another.connect(served.server.port());
+                   const auto nothing = co_await another.rest();
+                   CHECK(nothing.empty());
+                   const auto event = co_await refused.next();
+                   CHECK(event);
+               });
+}
+
 TEST_CASE("every shard of a pool serves wss")
 {
     auto options = secureOptions();

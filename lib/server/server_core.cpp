@@ -357,9 +357,13 @@ std::optional<HttpRefusal> ServerCore::judgeProxied(const HttpRequest& request, 
     return HttpRefusal{429, tooManyOfAddress};
 }
 
+// Here, where it was accepted, and not on the shard that it was to be of.
 void ServerCore::refuse(StreamSocket socket)
 {
-    StreamTransport transport(std::move(socket));
+    StreamSocket own(executor_);
+    const auto protocol = socket.local_endpoint().protocol();
+    own.assign(protocol, socket.release());
+    StreamTransport transport(std::move(own));
     events().tell<Refused>(transport.peerAddress(), tooManyOfAddress);
     if (totals_->tls) return;  // a handshake would cost more than the connection
     turnAway(transport, refusalResponse({429, tooManyOfAddress}), shard_->readBuffer());
