@@ -2,6 +2,8 @@
 
 #include "websocket/mask.hpp"
 
+#include <zlib.h>
+
 #include <arpa/inet.h>
 #include <array>
 #include <cerrno>
@@ -135,6 +137,26 @@ std::string_view Peer::receive(std::span<char> buffer)
     return joined_;
 }
 
+std::string_view Peer::inflate(std::string_view payload)
+{
+    static std::array<char, 128 * 1024> text;
+    static ::z_stream* const stream = []
+    {
+        static ::z_stream made{};
+        if (::inflateInit2(&made, -15) != Z_OK) fail("zlib");
+        return &made;
+    }();
+    static std::string message;
+    message.assign(payload).append("\0\0\xff\xff", 4);  // RFC 7692, section 7.2.2
+    ::inflateReset(stream);
+    stream->next_in = reinterpret_cast<::Bytef*>(message.data());
+    stream->avail_in = static_cast<::uInt>(message.size());
+    stream->next_out = reinterpret_cast<::Bytef*>(text.data());
+    stream->avail_out = text.size();
+    if (::inflate(stream, Z_SYNC_FLUSH) != Z_OK) fail("a message that does not inflate");
+    return {text.data(), text.size() - stream->avail_out};
+}
+
 void Peer::keep(std::string_view rest)
 {
     if (!rest.empty()) received_.assign(rest);
@@ -159,7 +181,7 @@ Peer::Frame Peer::nextFrame(std::string_view bytes)
     const auto opcode = at(0) & 0x0F;
     if (opcode == 8) fail("the server says Close: " + std::string(bytes.substr(header + 2, size - 2)));
     if (opcode == 9) waiting_ += std::string("\x8a\x80\0\0\0\0", 6);
-    return {header + size, opcode == 1, bytes.substr(header, size)};
+    return {header + size, opcode == 1, (at(0) & 0x40) != 0, bytes.substr(header, size)};
 }
 
 void Peer::waitFor(std::string_view part)
@@ -176,7 +198,8 @@ void Peer::waitFor(std::string_view part)
             const auto frame = nextFrame(std::string_view(early).substr(used));
             if (frame.size == 0) break;
             used += frame.size;
-            isFound = isFound || frame.payload.find(part) != std::string_view::npos;
+            const auto text = frame.isCompressed ? inflate(frame.payload) : frame.payload;
+            isFound = isFound || text.find(part) != std::string_view::npos;
         }
         keep(std::string_view(early).substr(used));
     }

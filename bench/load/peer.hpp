@@ -41,7 +41,7 @@ public:
             const auto frame = nextFrame(bytes.substr(used));
             if (frame.size == 0) break;
             used += frame.size;
-            if (frame.isText) take(frame.payload);
+            if (frame.isText) take(frame.isCompressed ? inflate(frame.payload) : frame.payload);
         }
         keep(bytes.substr(used));
         return true;
@@ -55,6 +55,7 @@ private:
     {
         std::size_t size = 0;  // 0 where it is not whole
         bool isText = false;
+        bool isCompressed = false;
         std::string_view payload;
     };
 
@@ -62,6 +63,8 @@ private:
     [[nodiscard]] std::string_view receive(std::span<char> buffer);
     [[nodiscard]] Frame nextFrame(std::string_view bytes);
     void keep(std::string_view rest);
+    /// A message that refers to none before, as a server of ours sends them.
+    [[nodiscard]] static std::string_view inflate(std::string_view payload);
 
     int socket_ = -1;
     std::string received_;  // what is incomplete
