@@ -1,4 +1,5 @@
-// What finding the subscribers of a topic costs as subscriptions grow: beside the trie a scan of all of them.
+// What finding the subscribers of a topic costs as subscriptions grow, and what a subscription costs: beside
+// the trie a scan of all patterns, and the least that any trie does, which is one look-up per segment.
 
 #include "topic/trie.hpp"
 
@@ -6,7 +7,11 @@
 
 #include <benchmark/benchmark.h>
 
+#include <array>
+#include <cstdint>
+#include <malloc.h>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace
@@ -15,61 +20,132 @@ namespace
 using strandcast::TopicPattern;
 using strandcast::Trie;
 
-// A mix as agents make it: nine in ten subscribe to a topic of their own, the rest to patterns.
-std::vector<std::string> subscriptions(std::size_t count)
+constexpr std::int64_t few = 1'000;
+constexpr std::int64_t many = 1'000'000;
+
+struct Subscription
 {
-    std::vector<std::string> patterns;
+    std::string pattern;
+    std::uint64_t subscriber;
+};
+
+// Sixteen subscriptions to each agent, ten of which are met by its status: seven exactly, two by `*`, one by
+// `#`.
+std::vector<Subscription> shared(std::size_t count)
+{
+    static constexpr std::array tails{"status", "status", "status", "status", "status", "status",
+                                      "status", "*",      "*",      "#",      "health", "tasks",
+                                      "log",    "errors", "config", "metrics"};
+    std::vector<Subscription> subscriptions;
     for (std::size_t number = 0; number < count; ++number)
     {
-        const auto agent = "agent." + std::to_string(number);
-        if (number % 10 != 0)
-            patterns.push_back(agent + ".status");
-        else if (number % 20 == 0)
-            patterns.push_back(agent + ".*");
-        else
-            patterns.push_back(agent + ".#");
+        auto pattern = "agent." + std::to_string(number / tails.size()) + "." + tails[number % tails.size()];
+        subscriptions.push_back({std::move(pattern), number});
     }
-    return patterns;
+    return subscriptions;
 }
 
-std::string topicOf(std::size_t number)
+// The dearest mix: nobody else subscribes to what is of the same agent.
+std::vector<Subscription> lone(std::size_t count)
 {
-    return "agent." + std::to_string(number) + ".status";
+    std::vector<Subscription> subscriptions;
+    for (std::size_t number = 0; number < count; ++number)
+    {
+        const char* const tail = number % 10 != 0 ? ".status" : number % 20 == 0 ? ".*" : ".#";
+        subscriptions.push_back({"agent." + std::to_string(number) + tail, number});
+    }
+    return subscriptions;
 }
+
+using Subscribed = Trie<std::uint64_t>;
+
+void subscribe(Subscribed& trie, const std::vector<Subscription>& subscriptions)
+{
+    for (const auto& [pattern, subscriber] : subscriptions) trie.insert(pattern, subscriber);
+}
+
+// Topics enough that none is met again while its answer is kept or the processor has it near.
+std::vector<std::string> topics(std::size_t subscriptions)
+{
+    const auto agents = subscriptions / 16;
+    std::vector<std::string> texts;
+    for (std::size_t index = 0; index < 65'536; ++index)
+        texts.push_back("agent." + std::to_string(index * 7'919 % agents) + ".status");
+    return texts;
+}
+
+/// Changes a subscription that no topic meets, so that no answer is kept.
+class Forgetting
+{
+public:
+    explicit Forgetting(Subscribed& trie) : trie_(trie) {}
+    void operator()()
+    {
+        if (isThere_)
+            trie_.erase("other", 1);
+        else
+            trie_.insert("other", 1);
+        isThere_ = !isThere_;
+    }
+
+private:
+    Subscribed& trie_;
+    bool isThere_ = false;
+};
 
 void matchUncached(benchmark::State& state)
 {
-    const auto count = static_cast<std::size_t>(state.range(0));
-    Trie<int> trie;
-    int subscriber = 0;
-    for (const auto& pattern : subscriptions(count)) trie.insert(pattern, ++subscriber);
-    std::size_t number = 0;
+    Subscribed trie;
+    subscribe(trie, shared(static_cast<std::size_t>(state.range(0))));
+    const auto texts = topics(static_cast<std::size_t>(state.range(0)));
+    Forgetting forget(trie);
+    std::size_t index = 0;
+    std::size_t found = 0;
     for (auto _ : state)
     {
-        // A step that meets each topic once in a long while, so that no answer is there already.
-        number = (number + 7919) % count;
-        benchmark::DoNotOptimize(trie.match(topicOf(number)).size());
+        // Where agents are few, they come round while their answers are kept.
+        if (state.range(0) == few && index % 62 == 0) forget();
+        found += trie.match(texts[index++ % texts.size()]).size();
     }
+    state.counters["found"] =
+        benchmark::Counter(static_cast<double>(found), benchmark::Counter::kAvgIterations);
 }
-BENCHMARK(matchUncached)->Arg(1'000)->Arg(1'000'000);
+BENCHMARK(matchUncached)->Arg(few)->Arg(many);
 
 void matchCached(benchmark::State& state)
 {
-    Trie<int> trie;
-    int subscriber = 0;
-    for (const auto& pattern : subscriptions(static_cast<std::size_t>(state.range(0))))
-        trie.insert(pattern, ++subscriber);
-    const auto topic = topicOf(7);
-    for (auto _ : state) benchmark::DoNotOptimize(trie.match(topic).size());
+    Subscribed trie;
+    subscribe(trie, shared(static_cast<std::size_t>(state.range(0))));
+    const auto texts = topics(static_cast<std::size_t>(state.range(0)));
+    std::size_t index = 0;
+    for (auto _ : state) benchmark::DoNotOptimize(trie.match(texts[index++ % 32]).size());
 }
-BENCHMARK(matchCached)->Arg(1'000)->Arg(1'000'000);
+BENCHMARK(matchCached)->Arg(few)->Arg(many);
+
+// The least: one look-up per segment in a table of all there are.
+void lookUpSegments(benchmark::State& state)
+{
+    std::unordered_map<std::string, std::uint32_t> segments;
+    const auto agents = static_cast<std::size_t>(state.range(0)) / 16;
+    for (std::size_t agent = 0; agent < agents; ++agent) segments.emplace(std::to_string(agent), agent);
+    segments.emplace("agent", 0);
+    segments.emplace("status", 0);
+    std::vector<std::array<std::string, 3>> texts;
+    for (std::size_t index = 0; index < 65'536; ++index)
+        texts.push_back({"agent", std::to_string(index * 7'919 % agents), "status"});
+    std::size_t index = 0;
+    for (auto _ : state)
+        for (const auto& segment : texts[index++ % texts.size()])
+            benchmark::DoNotOptimize(segments.find(segment)->second);
+}
+BENCHMARK(lookUpSegments)->Arg(few)->Arg(many);
 
 void scanAll(benchmark::State& state)
 {
     std::vector<TopicPattern> patterns;
-    for (const auto& pattern : subscriptions(static_cast<std::size_t>(state.range(0))))
+    for (const auto& [pattern, subscriber] : shared(static_cast<std::size_t>(state.range(0))))
         patterns.emplace_back(pattern);
-    const auto topic = topicOf(7);
+    const std::string topic = "agent.7.status";
     for (auto _ : state)
     {
         std::size_t found = 0;
@@ -77,6 +153,56 @@ void scanAll(benchmark::State& state)
         benchmark::DoNotOptimize(found);
     }
 }
-BENCHMARK(scanAll)->Arg(1'000)->Arg(100'000);
+BENCHMARK(scanAll)->Arg(few)->Arg(many);
+
+/// Leaves and joins again, one subscription after another: two changes each time.
+void unsubscribeAndSubscribe(benchmark::State& state)
+{
+    const auto subscriptions = shared(static_cast<std::size_t>(state.range(0)));
+    Subscribed trie;
+    subscribe(trie, subscriptions);
+    std::size_t index = 0;
+    for (auto _ : state)
+    {
+        const auto& [pattern, subscriber] = subscriptions[index++ * 7'919 % subscriptions.size()];
+        trie.erase(pattern, subscriber);
+        trie.insert(pattern, subscriber);
+    }
+    state.counters["perChange"] =
+        benchmark::Counter(2.0 * static_cast<double>(state.iterations()),
+                           benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(unsubscribeAndSubscribe)->Arg(few)->Arg(many);
+
+std::size_t allocated()
+{
+    const auto info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/// All at once, from an empty trie; `bytes` is what each then takes, with what malloc itself adds.
+void subscribeAll(benchmark::State& state, std::vector<Subscription> (&make)(std::size_t))
+{
+    const auto subscriptions = make(static_cast<std::size_t>(state.range(0)));
+    const auto count = static_cast<double>(subscriptions.size());
+    double bytes = 0;
+    for (auto _ : state)
+    {
+        const auto before = allocated();
+        Subscribed trie;
+        subscribe(trie, subscriptions);
+        bytes = static_cast<double>(allocated() - before) / count;
+        state.PauseTiming();
+        trie = {};
+        state.ResumeTiming();
+    }
+    state.counters["bytes"] = bytes;
+    state.counters["each"] = benchmark::Counter(count, benchmark::Counter::kIsIterationInvariantRate |
+                                                           benchmark::Counter::kInvert);
+}
+BENCHMARK_CAPTURE(subscribeAll, shared, shared)->Arg(few)->Arg(many)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(subscribeAll, lone, lone)->Arg(few)->Arg(many)->Unit(benchmark::kMillisecond);
 
 }  // namespace
+
+BENCHMARK_MAIN();
