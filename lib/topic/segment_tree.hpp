@@ -67,10 +67,22 @@ public:
         return child(parent, segment, hashOf(segment));
     }
 
+    [[nodiscard]] Index star(Index parent) noexcept { return child(parent, "*", starHash_); }
+    [[nodiscard]] Index hash(Index parent) noexcept { return child(parent, "#", hashHash_); }
+
+    /// Fetches at once what will be asked one after another: memory that is far takes longer than all else.
+    void prefetchChildren(Index parent, std::uint64_t literal) const noexcept
+    {
+        const auto& node = nodes_[parent];
+        if (node.literals > 0) prefetch(parent, literal);
+        if (node.hasStar) prefetch(parent, starHash_);
+        if (node.hasHash) prefetch(parent, hashHash_);
+    }
+
     /// Where it throws, nothing has changed.
     Index add(Index parent, std::string_view segment)
     {
-        heads_.makeRoom(size_ + 1);
+        heads_.makeRoom(bucketsPerNode * (size_ + 1));
         nodes_.makeRoom(used_ + 1);
         const Index index = free_ != none ? free_ : used_;
         auto& node = nodes_[index];
@@ -81,7 +93,7 @@ public:
             ++used_;
         node.parent = parent;
         ++size_;
-        if (buckets_ < size_) splitBucket();
+        while (buckets_ < bucketsPerNode * size_) splitBucket();
         link(index);
         countChild(nodes_[parent], segment, true);
         return index;
@@ -114,6 +126,13 @@ private:
         const auto mask = std::bit_ceil(buckets_) - 1;
         const auto bucket = bits & mask;
         return bucket < buckets_ ? bucket : bucket & (mask >> 1);
+    }
+
+    void prefetch([[maybe_unused]] Index parent, [[maybe_unused]] std::uint64_t hash) const noexcept
+    {
+#ifdef __GNUC__
+        __builtin_prefetch(&heads_[bucketOf(parent, hash)]);
+#endif
     }
 
     void link(Index index) noexcept
@@ -153,9 +172,13 @@ private:
             --parent.literals;
     }
 
+    static constexpr std::uint32_t bucketsPerNode = 2;  // few are met on the way to the one that is meant
+
     Chunks<Node> nodes_;
     Chunks<Index> heads_;
     std::uint64_t seed_ = hashSeed();
+    std::uint64_t starHash_ = textHash("*", seed_);
+    std::uint64_t hashHash_ = textHash("#", seed_);
     std::uint32_t used_ = 0;  // nodes that are or were in use, with the roots and number 0
     Index free_ = none;
     std::uint32_t size_ = 0;

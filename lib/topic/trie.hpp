@@ -135,6 +135,9 @@ private:
             return answer;
         }
         auto& found = answer.copied;
+        std::size_t count = 0;
+        for (const Index node : matching_) count += tree_[node].content.all().size();
+        found.reserve(count);
         for (const Index node : matching_)
         {
             const auto subscribers = tree_[node].content.all();
@@ -175,10 +178,11 @@ private:
             ++visits_;
             if (isHash) reach(index, true, true);
             const auto& node = tree_[index];
+            tree_.prefetchChildren(index, hash);
             if (node.literals > 0)
                 if (const Index child = tree_.child(index, segment, hash); child != none)
                     reach(child, false, true);
-            if (node.hasStar && withStar) reach(tree_.child(index, "*"), false, true);
+            if (node.hasStar && withStar) reach(tree_.star(index), false, true);
         }
     }
 
@@ -199,7 +203,7 @@ private:
             node.reachedAt = step_;
         }
         reached_.push_back({index, isHash});
-        if (withHash && node.hasHash) reach(tree_.child(index, "#"), true, true);
+        if (withHash && node.hasHash) reach(tree_.hash(index), true, true);
     }
 
     Tree tree_;
