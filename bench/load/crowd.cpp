@@ -20,6 +20,7 @@ std::size_t Crowd::add(const std::vector<std::string>& topics)
     const auto place = peers_.size();
     auto& peer =
         peers_.emplace_back(target_.port, 2 + static_cast<unsigned>(place / 10'000), target_.isCompressed);
+    peer.finishUpgrade();
     if (!target_.token.empty())
     {
         peer.queue(authMessage(target_.token));

@@ -26,42 +26,56 @@ std::size_t residentBytes(::pid_t process)
     fail("no Rss in " + path);
 }
 
-// In batches that leave together, each after it has come; the first one is not counted.
-template <typename Connect>
-void runBatches(::pid_t server, std::size_t count, Connect connect)
+// In batches: all of one take each step together, so that the server is not charged with waking up for each,
+// and leave together. The first batch is not counted.
+template <typename Step>
+void runBatches(const Target& target, ::pid_t server, std::size_t count, Step step)
 {
     constexpr std::size_t batch = 500;
+    const auto connect = [&]
+    {
+        std::vector<Peer> peers;
+        peers.reserve(batch);
+        for (std::size_t place = 0; place < batch; ++place) peers.emplace_back(target.port, 2U);
+        for (auto& peer : peers) peer.finishUpgrade();
+        step(peers);
+    };
     const ServerCpu cpu(server);
-    connect(batch);
+    connect();
     const auto begin = cpu.now();
     std::size_t done = 0;
-    for (; done < count; done += batch) connect(batch);
+    for (; done < count; done += batch) connect();
     fmt::print(R"({{"count":{},"cpu":{:.4f}}})"
                "\n",
                done, static_cast<double>(cpu.now() - begin) / 1000 / static_cast<double>(done));
+}
+
+void ask(std::vector<Peer>& peers, const std::string& message, std::string_view answer)
+{
+    for (auto& peer : peers)
+    {
+        peer.queue(message);
+        peer.flush();
+    }
+    for (auto& peer : peers) peer.waitFor(answer);
 }
 
 }  // namespace
 
 void runConnects(const Target& target, ::pid_t server, std::size_t count)
 {
-    runBatches(server, count,
-               [&](std::size_t batch)
+    runBatches(target, server, count,
+               [&](std::vector<Peer>& peers)
                {
-                   const auto crowd = std::make_unique<Crowd>(target);
-                   for (std::size_t place = 0; place < batch; ++place)
-                       crowd->add({fmt::format("bench.{}", place)});
+                   if (!target.token.empty())
+                       ask(peers, authMessage(target.token), R"("messageId":"00000001")");
+                   ask(peers, subscribeMessage({"bench.connect"}), R"("messageId":"00000002")");
                });
 }
 
 void runUpgrades(const Target& target, ::pid_t server, std::size_t count)
 {
-    runBatches(server, count,
-               [&](std::size_t batch)
-               {
-                   std::vector<Peer> peers;
-                   for (std::size_t place = 0; place < batch; ++place) peers.emplace_back(target.port, 2U);
-               });
+    runBatches(target, server, count, [](std::vector<Peer>&) {});
 }
 
 void runIdle(const Target& target, ::pid_t server, std::size_t count)

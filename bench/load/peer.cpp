@@ -45,7 +45,8 @@ namespace
 }  // namespace
 
 Peer::Peer(std::uint16_t port, unsigned from, bool isCompressed)
-    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+      isCompressed_(isCompressed)
 {
     if (socket_ < 0) failed("socket");
     const int on = 1;
@@ -56,11 +57,12 @@ Peer::Peer(std::uint16_t port, unsigned from, bool isCompressed)
     const auto server = address(1, port);
     if (::connect(socket_, reinterpret_cast<const ::sockaddr*>(&server), sizeof server) != 0)
         failed("connect");
-    upgrade(port, isCompressed);
+    requestUpgrade(port);
 }
 
 Peer::Peer(Peer&& other) noexcept
     : socket_(std::exchange(other.socket_, -1)),
+      isCompressed_(other.isCompressed_),
       received_(std::move(other.received_)),
       joined_(std::move(other.joined_)),
       waiting_(std::move(other.waiting_)),
@@ -73,16 +75,20 @@ Peer::~Peer()
     if (socket_ >= 0) ::close(socket_);
 }
 
-void Peer::upgrade(std::uint16_t port, bool isCompressed)
+void Peer::requestUpgrade(std::uint16_t port)
 {
     std::string request = "GET / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
                           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-    if (isCompressed) request += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    if (isCompressed_) request += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
     request += "\r\n";
     if (::send(socket_, request.data(), request.size(), MSG_NOSIGNAL) !=
         static_cast<::ssize_t>(request.size()))
         failed("send");
+}
+
+void Peer::finishUpgrade()
+{
     std::array<char, 4096> buffer;
     while (received_.find("\r\n\r\n") == std::string::npos)
     {
@@ -91,7 +97,7 @@ void Peer::upgrade(std::uint16_t port, bool isCompressed)
         received_.append(buffer.data(), static_cast<std::size_t>(size));
     }
     if (!received_.starts_with("HTTP/1.1 101")) fail("no upgrade: " + received_);
-    if (isCompressed && received_.find("permessage-deflate") == std::string::npos)
+    if (isCompressed_ && received_.find("permessage-deflate") == std::string::npos)
         fail("the server does not compress");
     received_.erase(0, received_.find("\r\n\r\n") + 4);
 }

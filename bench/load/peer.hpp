@@ -29,6 +29,9 @@ public:
     /// Sends what waits, as much as the socket takes.
     void flush();
 
+    /// Blocks until the server has answered the request for the upgrade, which the constructor sends.
+    void finishUpgrade();
+
     /// Reads once, and hands each whole frame's payload to `take(text)`. False where nothing was there.
     template <typename Take>
     bool read(std::span<char> buffer, Take take)
@@ -59,7 +62,7 @@ private:
         std::string_view payload;
     };
 
-    void upgrade(std::uint16_t port, bool isCompressed);
+    void requestUpgrade(std::uint16_t port);
     [[nodiscard]] std::string_view receive(std::span<char> buffer);
     [[nodiscard]] Frame nextFrame(std::string_view bytes);
     void keep(std::string_view rest);
@@ -67,6 +70,7 @@ private:
     [[nodiscard]] static std::string_view inflate(std::string_view payload);
 
     int socket_ = -1;
+    bool isCompressed_ = false;
     std::string received_;  // what is incomplete
     std::string joined_;    // it, with what came behind
     std::string waiting_;   // to be sent
