@@ -147,6 +147,7 @@ def serve_one(stream, deflate, published, closed):
     except ConnectionError as end:
         closed.append(str(end))
         peer.send(CloseConnection(code=1000))
+        stream.close()  # the server's to do (RFC 6455, section 7.1.1), and waited for
 
 
 def our_command_publishes_to_it(strandcast, authority, certificate, key):
@@ -167,7 +168,6 @@ def our_command_publishes_to_it(strandcast, authority, certificate, key):
         server.start()
         program.communicate(''.join(f'{{"n":{number}}}\n' for number in range(20)), SECONDS)
         server.join()
-        stream.close()
     assert program.returncode == 0, program.returncode
     assert published == [{'n': number} for number in range(20)], published
     assert closed and closed[0].startswith('closed: 1000'), closed
