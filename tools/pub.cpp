@@ -40,6 +40,7 @@ struct PubArguments
     std::string json;
     std::optional<std::string> token;
     std::string caFile;
+    std::optional<std::string> proxy;
     bool broadcast = false;
 };
 
@@ -185,6 +186,7 @@ asio::awaitable<int> pub(asio::io_context& io, PubArguments arguments)
 {
     WSClient client(io, {.url = arguments.url,
                          .tls = trustFor(arguments.url, arguments.caFile),
+                         .proxy = arguments.proxy,
                          .token = arguments.token,
                          .reconnect = false});
     co_await client.connect();
@@ -221,6 +223,8 @@ void addPub(CLI::App& app, Run& run)
     command->add_option("JSON", arguments->json, "A JSON value; or - for one per line of standard input")
         ->required();
     command->add_option("--token", arguments->token, "The token to authenticate with");
+    command->add_option("--proxy", arguments->proxy,
+                        "HTTP proxy to go through: http://[user[:password]@]host[:port]");
     command->add_option("--ca", arguments->caFile,
                         "PEM file of the authorities to trust with wss://, instead of the system's");
     command->add_flag("--broadcast", arguments->broadcast, "Also to this client itself, were it subscribed");

@@ -35,6 +35,7 @@ struct SubArguments
     std::vector<std::string> patterns;
     std::optional<std::string> token;
     std::string caFile;
+    std::optional<std::string> proxy;
     bool json = false;
 };
 
@@ -44,6 +45,7 @@ WSClientOptions optionsOf(const SubArguments& arguments)
     options.url = arguments.url;
     options.token = arguments.token;
     options.tls = trustFor(arguments.url, arguments.caFile);
+    options.proxy = arguments.proxy;
     options.reconnect = false;
     // A reader such as a pager pauses, and would rather wait than miss something.
     options.queueSize = 100'000;
@@ -142,6 +144,8 @@ void addSub(CLI::App& app, Run& run)
     command->add_option("PATTERN", arguments->patterns, "Topics, or patterns: * is one segment, # any number")
         ->required();
     command->add_option("--token", arguments->token, "The token to authenticate with");
+    command->add_option("--proxy", arguments->proxy,
+                        "HTTP proxy to go through: http://[user[:password]@]host[:port]");
     command->add_option("--ca", arguments->caFile,
                         "PEM file of the authorities to trust with wss://, instead of the system's");
     command->add_flag("--json", arguments->json, "Print each event as it came from the wire");

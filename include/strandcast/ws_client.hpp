@@ -31,8 +31,11 @@ class ClientCore;
 
 struct WSClientOptions
 {
-    std::string url;                        ///< ws://host[:port][/path][?query], or wss:// for TLS
-    TlsClientOptions tls = {};              ///< for wss://; without effect on ws://
+    std::string url;            ///< ws://host[:port][/path][?query], or wss:// for TLS
+    TlsClientOptions tls = {};  ///< for wss://; without effect on ws://
+    /// An HTTP proxy to go through, with CONNECT: http://[user[:password]@]host[:port]. It looks up the
+    /// server's name; with wss:// it sees none of what is said. The environment's proxies are not heeded.
+    std::optional<std::string> proxy = {};
     std::optional<std::string> token = {};  ///< sent in `auth` where there is one
     std::optional<Json> metadata = {};      ///< sent beside the token: a JSON object
 

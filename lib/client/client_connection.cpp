@@ -39,8 +39,8 @@ Strand<> ClientCore::attempt(std::shared_ptr<ClientCore> core)
 Strand<> ClientCore::open(std::shared_ptr<ClientCore> core,
                           std::shared_ptr<std::optional<OpenedWebSocket>> opened)
 {
-    auto open =
-        co_await openWebSocket(core->url_, core->shard_->random(), core->tls_.get(), core->options_.deflate);
+    auto open = co_await openWebSocket(core->url_, core->shard_->random(), core->tls_.get(),
+                                       core->options_.deflate, core->proxy_);
     opened->emplace(std::move(open));
 }
 

@@ -42,6 +42,7 @@ ClientCore::ClientCore(ShardExecutor executor, WSClientOptions options)
     : executor_(executor),
       options_(std::move(options)),
       url_(Url::parse(options_.url)),
+      proxy_(options_.proxy ? std::optional(Proxy::parse(*options_.proxy)) : std::nullopt),
       tls_(url_.isSecure ? std::make_unique<TlsClientContext>(options_.tls) : nullptr),
       connectionOptions_(connectionOptionsOf(options_)),
       shard_(std::make_shared<Shard>(executor, *options_.clock, *options_.random)),

@@ -164,6 +164,7 @@ private:
     const ShardExecutor executor_;
     const WSClientOptions options_;
     const Url url_;
+    const std::optional<Proxy> proxy_;
     const std::unique_ptr<const TlsClientContext> tls_;  // where the URL says so
     const ConnectionOptions connectionOptions_;
     std::shared_ptr<Shard> shard_;

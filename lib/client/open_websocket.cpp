@@ -43,9 +43,12 @@ Strand<> send(Transport& transport, const Url& url, std::string text)
 }  // namespace
 
 Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls,
-                                      std::optional<DeflateOptions> deflate)
+                                      std::optional<DeflateOptions> deflate, std::optional<Proxy> proxy)
 {
-    OpenedWebSocket opened{co_await connectTcp(url.host, url.port)};
+    // With a proxy it is that which looks up the server's name.
+    OpenedWebSocket opened{
+        co_await connectTcp(proxy ? proxy->host : url.host, proxy ? proxy->port : url.port)};
+    if (proxy) co_await openTunnel(*opened.transport, *proxy, url.host, url.port);
     if (url.isSecure)
         opened.transport =
             tls->secure(co_await asio::this_coro::executor, std::move(opened.transport), url.host);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/proxy.hpp"
 #include "client/url.hpp"
 #include "transport/tls_context.hpp"
 #include "websocket/deflate_negotiation.hpp"
@@ -23,10 +24,12 @@ struct OpenedWebSocket
     std::optional<DeflateParameters> deflate = {};  ///< what was agreed on
 };
 
-/// Connects to a server over TCP, with `tls` where its URL says so, and upgrades to WebSocket.
+/// Connects to a server over TCP, through `proxy` where there is one, with `tls` where its URL says so, and
+/// upgrades to WebSocket.
 /// @throws Error with Errc::connectFailed, naming the address and the cause; asio::system_error with
 /// operation_aborted when cancelled.
 [[nodiscard]] Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls,
-                                                    std::optional<DeflateOptions> deflate = {});
+                                                    std::optional<DeflateOptions> deflate = {},
+                                                    std::optional<Proxy> proxy = {});
 
 }  // namespace strandcast

@@ -31,6 +31,11 @@ bool isBase64Character(char character)
 
 }  // namespace
 
+std::string base64(std::string_view bytes)
+{
+    return base64(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
 std::string acceptKey(std::string_view key)
 {
     std::string input(key);

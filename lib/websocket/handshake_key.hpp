@@ -15,6 +15,9 @@ namespace strandcast
 /// A Sec-WebSocket-Key from 16 random bytes.
 [[nodiscard]] std::string makeKey(std::uint64_t random1, std::uint64_t random2);
 
+/// RFC 4648, section 4.
+[[nodiscard]] std::string base64(std::string_view bytes);
+
 /// Whether a Sec-WebSocket-Key is 16 bytes in base64.
 [[nodiscard]] bool isKey(std::string_view key);
 
