@@ -2,6 +2,7 @@
 #include "support/outcome.hpp"
 #include "support/run.hpp"
 #include "support/scripted_server.hpp"
+#include "websocket/handshake_key.hpp"
 
 #include <strandcast/ws_client.hpp>
 
@@ -387,4 +388,71 @@ TEST_CASE("a lookup that hangs holds up nobody: not a timeout, a cancellation, a
                 server.stop();
             });
     }
+}
+
+TEST_CASE("A client offers subprotocols and headers, and tells the one that the server chose")
+{
+    std::string head;
+    runToEnd(
+        [&](asio::io_context& io) -> asio::awaitable<void>
+        {
+            const Script script = [&head](ServerEnd& client, int) -> asio::awaitable<void>
+            {
+                head = co_await client.requestHead();
+                const auto key = head.substr(head.find("Sec-WebSocket-Key: ") + 19, 24);
+                co_await client.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                      "Connection: Upgrade\r\nSec-WebSocket-Protocol: second\r\n"
+                                      "Sec-WebSocket-Accept: " +
+                                      acceptKey(key) + "\r\n\r\n");
+                co_await client.negotiate();
+                co_await client.grantAll();
+            };
+            ScriptedServer server(io, script);
+            WSClientOptions options;
+            options.url = server.url();
+            options.subprotocols = {"first", "second"};
+            options.headers = {{"Authorization", "Bearer abc"}, {"Cookie", "a=b"}};
+            WSClient client(io, options);
+            auto lifecycle = client.lifecycle();
+            co_await client.connect();
+            const auto connected = co_await lifecycle.next();
+            REQUIRE(connected);
+            CHECK(std::get<Connected>(*connected).subprotocol == "second");
+            co_await client.disconnect();
+            co_await until([&] { return server.running() == 0; });
+            server.stop();
+        });
+    CHECK(head.find("\r\nSec-WebSocket-Protocol: first, second\r\n") != std::string::npos);
+    CHECK(head.find("\r\nAuthorization: Bearer abc\r\nCookie: a=b\r\n") != std::string::npos);
+}
+
+TEST_CASE("Subprotocols and headers that would break the request are refused before it")
+{
+    asio::io_context io;
+    const auto refusal =
+        [&](std::vector<std::string> subprotocols, std::vector<std::pair<std::string, std::string>> headers)
+    {
+        WSClientOptions options;
+        options.url = "ws://localhost";
+        options.subprotocols = std::move(subprotocols);
+        options.headers = std::move(headers);
+        try
+        {
+            const WSClient client(io, options);
+        }
+        catch (const Error& error)
+        {
+            return error.code() == Errc::invalidArgument;
+        }
+        return false;
+    };
+    CHECK(refusal({""}, {}));
+    CHECK(refusal({"one, two"}, {}));
+    CHECK(refusal({}, {{"", "value"}}));
+    CHECK(refusal({}, {{"Two words", "value"}}));
+    CHECK(refusal({}, {{"X", "value\r\nY: z"}}));
+    for (const auto* const own :
+         {"Host", "upgrade", "Connection", "Sec-WebSocket-Key", "sec-websocket-protocol"})
+        CHECK(refusal({}, {{own, "value"}}));
+    CHECK_FALSE(refusal({"chat.v1"}, {{"Origin", "https://example.com"}}));
 }

@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -36,6 +37,10 @@ struct WSClientOptions
     /// An HTTP proxy to go through, with CONNECT: http://[user[:password]@]host[:port]. It looks up the
     /// server's name; with wss:// it sees none of what is said. The environment's proxies are not heeded.
     std::optional<std::string> proxy = {};
+    std::vector<std::string> subprotocols =
+        {};  ///< offered, the one liked best first (RFC 6455, section 1.9)
+    /// Sent with the upgrade beside its own, such as {"Authorization", "Bearer ..."}, Cookie or Origin.
+    std::vector<std::pair<std::string, std::string>> headers = {};
     std::optional<std::string> token = {};  ///< sent in `auth` where there is one
     std::optional<Json> metadata = {};      ///< sent beside the token: a JSON object
 
@@ -123,6 +128,7 @@ using Delivery = std::variant<EventMessage, Gap, Resumed>;
 struct Connected
 {
     std::string url;
+    std::optional<std::string> subprotocol = {};  ///< the one that the server chose
 };
 /// The connection has ended.
 struct Disconnected

@@ -39,8 +39,7 @@ Strand<> ClientCore::attempt(std::shared_ptr<ClientCore> core)
 Strand<> ClientCore::open(std::shared_ptr<ClientCore> core,
                           std::shared_ptr<std::optional<OpenedWebSocket>> opened)
 {
-    auto open = co_await openWebSocket(core->url_, core->shard_->random(), core->tls_.get(),
-                                       core->options_.deflate, core->proxy_);
+    auto open = co_await openWebSocket(core->url_, core->shard_->random(), core->openOptions_);
     opened->emplace(std::move(open));
 }
 
@@ -61,6 +60,7 @@ Strand<> ClientCore::serve(std::shared_ptr<ClientCore> core, OpenedWebSocket ope
 {
     PeerConnection connection(*core->shard_, std::move(opened.transport), core->connectionOptions_, *core);
     if (opened.deflate) connection.compress(*opened.deflate, *core->options_.deflate);
+    core->subprotocol_ = std::move(opened.subprotocol);
     core->connection_ = &connection;
     core->attendants_.spawn(endAtDeadline(core));
     const auto reason = co_await connection.run(std::move(opened.received));
@@ -116,7 +116,7 @@ void ClientCore::negotiated()
 {
     negotiationId_.clear();
     attempt_.isAnnounced = true;
-    sinks_.push(Connected{options_.url});
+    sinks_.push(Connected{options_.url, subprotocol_});
     if (options_.token)
         authenticate();
     else

@@ -36,14 +36,23 @@ ConnectionOptions connectionOptionsOf(const WSClientOptions& options)
     return connection;
 }
 
+OpenOptions openOptionsOf(const WSClientOptions& options, const TlsClientContext* tls)
+{
+    OpenOptions open{.tls = tls, .deflate = options.deflate, .subprotocols = options.subprotocols};
+    if (options.proxy) open.proxy = Proxy::parse(*options.proxy);
+    for (const auto& [name, value] : options.headers) open.headers.push_back({name, value});
+    open.check();
+    return open;
+}
+
 }  // namespace
 
 ClientCore::ClientCore(ShardExecutor executor, WSClientOptions options)
     : executor_(executor),
       options_(std::move(options)),
       url_(Url::parse(options_.url)),
-      proxy_(options_.proxy ? std::optional(Proxy::parse(*options_.proxy)) : std::nullopt),
       tls_(url_.isSecure ? std::make_unique<TlsClientContext>(options_.tls) : nullptr),
+      openOptions_(openOptionsOf(options_, tls_.get())),
       connectionOptions_(connectionOptionsOf(options_)),
       shard_(std::make_shared<Shard>(executor, *options_.clock, *options_.random)),
       lives_(executor),

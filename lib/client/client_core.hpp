@@ -164,8 +164,8 @@ private:
     const ShardExecutor executor_;
     const WSClientOptions options_;
     const Url url_;
-    const std::optional<Proxy> proxy_;
     const std::unique_ptr<const TlsClientContext> tls_;  // where the URL says so
+    const OpenOptions openOptions_;
     const ConnectionOptions connectionOptions_;
     std::shared_ptr<Shard> shard_;
     TaskGroup lives_;         // the strand of a life, one at a time
@@ -183,11 +183,12 @@ private:
     std::uint64_t lastConnect_ = 0;     // connect() calls are counted,
     std::uint64_t calledOff_ = 0;       // and disconnect() ends those up to here, and none that comes later
     ConnectionAttempt attempt_;         // the one under way, or the last
-    PeerConnection* connection_ = nullptr;  // lives in the frame of serve()
-    const std::string session_;             // under which the server knows this client again
-    std::string clientId_;                  // that the server told, if it did
-    std::string negotiationId_;             // of the `version-negotiation` that waits for its answer
-    std::string authId_;                    // of the `auth` that waits for its answer
+    PeerConnection* connection_ = nullptr;    // lives in the frame of serve()
+    const std::string session_;               // under which the server knows this client again
+    std::optional<std::string> subprotocol_;  // that the server chose
+    std::string clientId_;                    // that the server told, if it did
+    std::string negotiationId_;               // of the `version-negotiation` that waits for its answer
+    std::string authId_;                      // of the `auth` that waits for its answer
     CloseReason lastReason_;
     std::string scratch_;
     State state_ = State::idle;

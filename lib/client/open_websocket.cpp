@@ -40,22 +40,52 @@ Strand<> send(Transport& transport, const Url& url, std::string text)
     }
 }
 
+// RFC 6455, section 4.1.
+bool isOwn(std::string_view header)
+{
+    constexpr std::string_view ownPrefix = "Sec-WebSocket-";
+    for (const std::string_view own :
+         {"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"})
+        if (equalIgnoringCase(header, own)) return true;
+    return equalIgnoringCase(header.substr(0, ownPrefix.size()), ownPrefix);
+}
+
 }  // namespace
 
-Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientContext* tls,
-                                      std::optional<DeflateOptions> deflate, std::optional<Proxy> proxy)
+void OpenOptions::check() const
+{
+    for (const auto& one : subprotocols)
+        if (!isToken(one))
+            throw Error(Errc::invalidArgument,
+                        fmt::format("invalid subprotocol '{:.40}': a token is expected", one));
+    for (const auto& header : headers)
+    {
+        if (!isHeader(header))
+            throw Error(Errc::invalidArgument,
+                        fmt::format("invalid header '{:.40}': a name, and a value of one line, are expected",
+                                    header.name));
+        if (isOwn(header.name))
+            throw Error(Errc::invalidArgument,
+                        fmt::format("the header '{}' is the handshake's own", header.name));
+    }
+}
+
+Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, OpenOptions options)
 {
     // With a proxy it is that which looks up the server's name.
+    const auto& proxy = options.proxy;
     OpenedWebSocket opened{
         co_await connectTcp(proxy ? proxy->host : url.host, proxy ? proxy->port : url.port)};
     if (proxy) co_await openTunnel(*opened.transport, *proxy, url.host, url.port);
     if (url.isSecure)
         opened.transport =
-            tls->secure(co_await asio::this_coro::executor, std::move(opened.transport), url.host);
+            options.tls->secure(co_await asio::this_coro::executor, std::move(opened.transport), url.host);
     const UpgradeRequest request{.host = url.hostHeader(),
                                  .target = url.target,
                                  .key = makeKey(random.next(), random.next()),
-                                 .deflate = deflate};
+                                 .headers = options.headers,
+                                 .subprotocols = options.subprotocols,
+                                 .deflate = options.deflate};
     co_await send(*opened.transport, url, upgradeRequest(request));
 
     HttpHeadParser parser(HttpHeadParser::Kind::response);
@@ -83,6 +113,8 @@ Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, const TlsClientCo
     }
     if (const auto wrong = judgeResponse(parser.head(), request)) fail(url, *wrong);
     opened.deflate = agreedDeflate(parser.head(), request);
+    if (const auto chosen = parser.head().first("Sec-WebSocket-Protocol"))
+        opened.subprotocol.emplace(*chosen);
     opened.received = std::move(bytes);
     co_return opened;
 }

@@ -68,7 +68,9 @@ public:
 private:
     [[nodiscard]] Strand<OpenedWebSocket> open(std::string target)
     {
-        return openWebSocket(Url::parse(url_ + target), random_, nullptr, conformance::deflateOptions());
+        OpenOptions options;
+        options.deflate = conformance::deflateOptions();
+        return openWebSocket(Url::parse(url_ + target), random_, std::move(options));
     }
 
     Strand<std::string> listen(std::string target)
