@@ -9,7 +9,6 @@ Where the openssl command or python3-websockets is missing this says so and exit
 import json
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -133,17 +132,15 @@ def our_client_speaks_wss_with_websockets(_, folder):
 
 
 def our_client_tells_what_is_wrong_with_openssls_server(_, folder):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", folder / "cert.pem",
-                               "-key", folder / "key.pem", "-quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)
+    # Port 0 is a free one; the line that it is ready with names it.
+    server = subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", folder / "cert.pem",
+                               "-key", folder / "key.pem"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+    watch = threading.Timer(TIMEOUT, server.kill)
+    watch.start()
     try:
-        for _ in range(1000):  # until it listens
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+        ready = next((line for line in server.stdout if line.startswith("ACCEPT")), "it ended")
+        port = ready.rsplit(":", 1)[-1].strip()
         unknown = subprocess.run([strandcast, "pub", f"wss://127.0.0.1:{port}", "a", "1"], text=True, capture_output=True,
                                  timeout=TIMEOUT)
         assert unknown.returncode == 1 and unknown.stderr.count("\n") == 1, unknown
@@ -152,6 +149,7 @@ def our_client_tells_what_is_wrong_with_openssls_server(_, folder):
                                timeout=TIMEOUT)
         assert plain.returncode == 1 and plain.stderr.count("\n") == 1, plain
     finally:
+        watch.cancel()
         server.kill()
         server.wait(TIMEOUT)
 
