@@ -42,7 +42,8 @@ Strand<CloseReason> ClientSession::run(std::string received)
     CloseReason reason{CloseCode::internalError, "Internal error"};
     try
     {
-        reason = co_await converse(std::move(received));
+        greet();
+        reason = co_await connection_.run(std::move(received));
     }
     catch (...)
     {
@@ -62,7 +63,7 @@ Strand<CloseReason> ClientSession::run(std::string received)
     co_return reason;
 }
 
-Strand<CloseReason> ClientSession::converse(std::string received)
+void ClientSession::greet()
 {
     if (server_.events().wants<Connection>()) server_.events().tell<Connection>(id_, peerAddress());
     connection_.send(server_.negotiation());
@@ -70,12 +71,12 @@ Strand<CloseReason> ClientSession::converse(std::string received)
         beginAuthTimeout();
     else
         authenticated({.accepted = true});
-    co_return co_await connection_.run(std::move(received));
 }
 
 void ClientSession::onText(std::string_view text)
 {
     ++received_;
+    if (hook_ && !hookRuns()) hook_.reset();  // few authenticate anew
     auto parsed = parseMessage(text, {.maxDepth = server_.options().maxJsonDepth, .newest = version_});
     const auto* const refused = std::get_if<Refusal>(&parsed);
     if (!admit())
@@ -135,7 +136,7 @@ void ClientSession::beginVersion1_1(const VersionNegotiationMessage& message)
 {
     version_ = ProtocolVersion::v1_1;
     session_ = *message.session;
-    publisher_ = publisherOf(login_.identity.value_or(""), session_);
+    publisher_ = publisherOf(whatHookSaid().identity.value_or(""), session_);
     AckMessage ack{server_.newId(), server_.now(), message.id};
     ack.clientId = id_;
     // The log knows no publish again after a reconnect.
@@ -212,10 +213,11 @@ void ClientSession::authenticated(Authentication login)
 {
     if (connection_.isClosing()) return;
     if (auto* const slot = std::exchange(slot_, nullptr)) slot->release();
-    login_ = std::move(login);
-    sharedLogin_ =
-        login_.identity || login_.agents ? std::make_shared<const Authentication>(login_) : nullptr;
-    if (version_ == ProtocolVersion::v1_1) publisher_ = publisherOf(login_.identity.value_or(""), session_);
+    sharedLogin_ = login.identity || login.agents ? std::make_shared<const Authentication>(login) : nullptr;
+    const bool saysMore = login.identity || login.agents || login.metadata || login.expiresAt;
+    login_ = saysMore ? std::make_unique<const Authentication>(std::move(login)) : nullptr;
+    if (version_ == ProtocolVersion::v1_1)
+        publisher_ = publisherOf(whatHookSaid().identity.value_or(""), session_);
     authDeadline_ = Clock::time_point::max();
     armDeadline();
     connection_.setMaxMessageSize(server_.options().maxMessageSize);
@@ -224,6 +226,12 @@ void ClientSession::authenticated(Authentication login)
     if (handler && authenticated_) return handler->reauthenticated(*this);
     if (handler) handler->opened(*this);
     authenticated_ = true;
+}
+
+const Authentication& ClientSession::whatHookSaid() const noexcept
+{
+    static const Authentication yes{.accepted = true};
+    return login_ ? *login_ : yes;
 }
 
 void ClientSession::beginAuthTimeout()
@@ -235,10 +243,10 @@ void ClientSession::beginAuthTimeout()
 void ClientSession::armDeadline()
 {
     auto deadline = authDeadline_;
-    if (login_.expiresAt)
+    if (const auto& expiresAt = whatHookSaid().expiresAt)
     {
         // A moment of the calendar, as the steady clock will meet it; one that is far off is looked at again.
-        const std::chrono::milliseconds left = *login_.expiresAt - server_.now();
+        const std::chrono::milliseconds left = *expiresAt - server_.now();
         deadline = std::min(deadline, server_.shard().clock().now() +
                                           std::clamp<std::chrono::milliseconds>(left, 0ms, 24h));
     }
@@ -296,7 +304,8 @@ bool ClientSession::push(std::string_view text)
 
 void ClientSession::onDeadline()
 {
-    if (login_.expiresAt && *login_.expiresAt <= server_.now()) return expire();
+    const auto& expiresAt = whatHookSaid().expiresAt;
+    if (expiresAt && *expiresAt <= server_.now()) return expire();
     if (server_.shard().clock().now() < authDeadline_) return armDeadline();
     connection_.close({CloseCode::policyViolation, "Authentication timeout"});
     if (hookRuns()) hook_->cancel();  // closed already, so its answer is not sent
@@ -349,10 +358,11 @@ ClientInfo ClientSession::info() const
     info.peerAddress = peerAddress();
     info.upgrade = *upgrade_;
     info.authenticated = isAuthenticated();
-    info.identity = login_.identity;
-    info.agents = login_.agents;
-    info.metadata = login_.metadata;
-    info.expiresAt = login_.expiresAt;
+    const auto& login = whatHookSaid();
+    info.identity = login.identity;
+    info.agents = login.agents;
+    info.metadata = login.metadata;
+    info.expiresAt = login.expiresAt;
     info.connectedAt = connectedAt_;
     if (const auto* const handler = server_.handler()) info.subscriptions = handler->subscriptions(*this);
     info.queuedEvents = connection_.outbox().eventsLeft() - connection_.outbox().keptEvents();

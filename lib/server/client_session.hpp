@@ -119,7 +119,8 @@ private:
 
     void handle(Message message);
     void handleAuth(AuthMessage message);
-    [[nodiscard]] Strand<CloseReason> converse(std::string received);
+    void greet();
+    [[nodiscard]] const Authentication& whatHookSaid() const noexcept;
     [[nodiscard]] bool hookRuns() const noexcept { return hook_ && hook_->size() > 0; }
     void handleNegotiation(const VersionNegotiationMessage& message);
     void beginVersion1_1(const VersionNegotiationMessage& message);
@@ -157,7 +158,7 @@ private:
     std::unique_ptr<const UpgradeInfo> upgrade_;
     std::unique_ptr<const std::string> clientAddress_;  // none: the peer's
     std::string session_;                               // the client's own under 1.1.0
-    Authentication login_;                              // the last one, once there was one
+    std::unique_ptr<const Authentication> login_;       // the last one, where it said more than yes
     std::shared_ptr<const Authentication> sharedLogin_;
     Clock::time_point authDeadline_ = Clock::time_point::max();
     HandshakeSlots::Slot* slot_ = nullptr;  // while it is held

@@ -242,17 +242,28 @@ std::unique_ptr<Transport> ServerCore::transportOf(StreamSocket socket) const
     return totals_->tls->secure(executor_, std::move(transport));
 }
 
+void ServerCore::serve(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport)
+{
+    adopt(core, std::move(transport), {HandshakeSlots::Slot(core->totals_->handshakes), nullptr, nullptr});
+}
+
 void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival)
 {
     if (!core->admitting_) return;  // nobody would end it any more
     try
     {
-        core->run_->sessions.spawn(serve(core, core->transportOf(std::move(socket)), std::move(arrival)));
+        adopt(core, core->transportOf(std::move(socket)), std::move(arrival));
     }
     catch (const std::exception& failure)
     {
         core->failed(failure);
     }
+}
+
+void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport,
+                       Arrival arrival)
+{
+    if (core->admitting_) core->run_->sessions.spawn(serve(core, std::move(transport), std::move(arrival)));
 }
 
 Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core, std::shared_ptr<Listener> listener)
@@ -369,13 +380,31 @@ void ServerCore::refuse(StreamSocket socket)
     turnAway(transport, refusalResponse({429, tooManyOfAddress}), shard_->readBuffer());
 }
 
+/// A client, and the places that are its own for as long as it is one.
+struct ServerCore::Guest
+{
+    Guest(ServerCore& core, std::unique_ptr<const Admission> let, std::unique_ptr<Transport> transport)
+        : admission(std::move(let)),
+          session(core, std::move(transport), ++core.totals_->connections),
+          registration(core.registry_, session)
+    {
+    }
+
+    const std::unique_ptr<const Admission> admission;
+    ClientSession session;
+    const Registry::Registration registration;
+    std::string received;  // behind the upgrade
+};
+
+// What one client's strand throws ends this client, and nobody else. What the handshake needs is not held for
+// as long as the connection.
 Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
                            Arrival arrival)
 {
-    // What one client's strand throws ends this client, and nobody else.
     try
     {
-        co_await converse(core, std::move(transport), std::move(arrival));
+        const auto guest = co_await letIn(core, std::move(transport), arrival);
+        if (guest) co_await guest->session.run(std::move(guest->received));
     }
     catch (const asio::system_error& failure)
     {
@@ -387,35 +416,23 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
     }
 }
 
-Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
-                              Arrival arrival)
+// Nobody where there is no client: it went, or was turned away. `arrival` is the caller's, and stays.
+Strand<std::unique_ptr<ServerCore::Guest>>
+ServerCore::letIn(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport, Arrival& arrival)
 {
-    std::optional<AcceptedUpgrade> upgraded;
-    try
-    {
-        const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
-        const HandshakeDeadlines::Membership membership(core->handshakes_, *transport, deadline);
-        JudgeRequest judgeRequest;
-        if (arrival.proxied)
-            judgeRequest = [&](const HttpRequest& request) { return core->judgeProxied(request, arrival); };
-        upgraded = co_await acceptUpgrade(*transport, core->upgradeOptions_, core->shard_->readBuffer(),
-                                          std::move(judgeRequest));
-        if (!upgraded) co_return;
-    }
-    catch (const asio::system_error&)
-    {
-        co_return;  // its time was over, it went, or the server ends
-    }
-    const Admission admission(core->totals_, core->options_.maxConnections);
-    if (!admission)
+    auto upgraded = co_await shakeHands(core, *transport, arrival);
+    if (!upgraded) co_return nullptr;
+    auto admission = std::make_unique<const Admission>(core->totals_, core->options_.maxConnections);
+    if (!*admission)
     {
         const bool isProxied = arrival.proxied && !arrival.proxied->client.empty();
         core->events().tell<Refused>(isProxied ? arrival.proxied->client : transport->peerAddress(),
                                      tooManyConnections);
         co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded));
-        co_return;
+        co_return nullptr;
     }
-    ClientSession session(*core, std::move(transport), ++core->totals_->connections);
+    auto guest = std::make_unique<Guest>(*core, std::move(admission), std::move(transport));
+    auto& session = guest->session;
     if (core->authenticates_)
         session.holdUntilAuthenticated(arrival.slot);
     else
@@ -424,11 +441,28 @@ Strand<> ServerCore::converse(std::shared_ptr<ServerCore> core, std::unique_ptr<
     session.setUpgrade(infoOf(*upgraded));
     if (arrival.proxied && !arrival.proxied->client.empty())
         session.setClientAddress(std::exchange(arrival.proxied, nullptr)->client);
-    const Registry::Registration registration(core->registry_, session);
-    // The request's head is not held for as long as the connection.
-    auto received = std::move(upgraded->received);
-    upgraded.reset();
-    co_await session.run(std::move(received));
+    guest->received = std::move(upgraded->received);
+    co_return guest;
+}
+
+// Nothing where its time was over, it went, or the server ends.
+Strand<std::optional<AcceptedUpgrade>> ServerCore::shakeHands(std::shared_ptr<ServerCore> core,
+                                                              Transport& transport, Arrival& arrival)
+{
+    try
+    {
+        const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
+        const HandshakeDeadlines::Membership membership(core->handshakes_, transport, deadline);
+        JudgeRequest judgeRequest;
+        if (arrival.proxied)
+            judgeRequest = [&](const HttpRequest& request) { return core->judgeProxied(request, arrival); };
+        co_return co_await acceptUpgrade(transport, core->upgradeOptions_, core->shard_->readBuffer(),
+                                         std::move(judgeRequest));
+    }
+    catch (const asio::system_error&)
+    {
+        co_return std::nullopt;
+    }
 }
 
 Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,

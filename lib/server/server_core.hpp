@@ -79,6 +79,8 @@ public:
                                         std::vector<std::weak_ptr<ServerCore>> parts);
     /// Serves what a part that listens hands over.
     [[nodiscard]] static Strand<> join(std::shared_ptr<ServerCore> core, std::uint64_t run);
+    /// Serves a peer at the other end of `transport`, wherever it comes from, like one that was accepted.
+    static void serve(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport);
     /// Lets nobody in any more, and handles no further request: what has been taken from clients so far is
     /// on its way to all parts when every part has done so. Nothing where that run has ended.
     [[nodiscard]] static Strand<> stopTaking(std::shared_ptr<ServerCore> core, std::uint64_t run);
@@ -182,6 +184,8 @@ private:
     /// A connection that was accepted, as what its bytes go through.
     [[nodiscard]] std::unique_ptr<Transport> transportOf(StreamSocket socket) const;
     static void adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival);
+    static void adopt(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport,
+                      Arrival arrival);
     [[nodiscard]] std::optional<Arrival> admit(const StreamSocket& socket) const;
     void refuse(StreamSocket socket);
     [[nodiscard]] std::unique_ptr<const AddressPlaces::Place> placeOf(const asio::ip::address& address) const;
@@ -189,8 +193,11 @@ private:
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport, Arrival arrival);
-    [[nodiscard]] static Strand<> converse(std::shared_ptr<ServerCore> core,
-                                           std::unique_ptr<Transport> transport, Arrival arrival);
+    struct Guest;
+    [[nodiscard]] static Strand<std::unique_ptr<Guest>>
+    letIn(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport, Arrival& arrival);
+    [[nodiscard]] static Strand<std::optional<AcceptedUpgrade>>
+    shakeHands(std::shared_ptr<ServerCore> core, Transport& transport, Arrival& arrival);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
                                                   std::unique_ptr<Transport> transport,
                                                   AcceptedUpgrade upgraded);
