@@ -32,7 +32,7 @@ class ClientCore;
 
 struct WSClientOptions
 {
-    std::string url;            ///< ws://host[:port][/path][?query], or wss:// for TLS
+    std::string url;  ///< ws://host[:port][/path][?query], wss:// for TLS, or ws+unix:/socket[:/path]
     TlsClientOptions tls = {};  ///< for wss://; without effect on ws://
     /// An HTTP proxy to go through, with CONNECT: http://[user[:password]@]host[:port]. It looks up the
     /// server's name; with wss:// it sees none of what is said. The environment's proxies are not heeded.

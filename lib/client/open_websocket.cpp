@@ -1,6 +1,7 @@
 #include "client/open_websocket.hpp"
 
 #include "transport/tcp.hpp"
+#include "transport/unix_socket.hpp"
 #include "websocket/handshake_key.hpp"
 #include "websocket/http_head.hpp"
 #include "websocket/upgrade_response.hpp"
@@ -25,7 +26,7 @@ constexpr std::string_view tlsAlert = "\x15\x03";
 
 [[noreturn]] void fail(const Url& url, const std::string& why)
 {
-    throw Error(Errc::connectFailed, fmt::format("cannot connect to {}:{}: {}", url.host, url.port, why));
+    throw Error(Errc::connectFailed, fmt::format("cannot connect to {}: {}", url.place(), why));
 }
 
 Strand<> send(Transport& transport, const Url& url, std::string text)
@@ -38,6 +39,16 @@ Strand<> send(Transport& transport, const Url& url, std::string text)
         left = left.subspan(transfer.size);
         if (transfer.outcome == Transfer::Outcome::wouldBlock) co_await transport.waitWritable();
     }
+}
+
+/// A proxy looks up the server's name itself. A Unix socket is on this machine, and reached without one.
+Strand<std::unique_ptr<Transport>> connectTo(const Url& url, const std::optional<Proxy>& proxy)
+{
+    if (!url.socketPath.empty()) co_return co_await connectUnix(url.socketPath);
+    if (!proxy) co_return co_await connectTcp(url.host, url.port);
+    auto transport = co_await connectTcp(proxy->host, proxy->port);
+    co_await openTunnel(*transport, *proxy, url.host, url.port);
+    co_return transport;
 }
 
 // RFC 6455, section 4.1.
@@ -72,11 +83,7 @@ void OpenOptions::check() const
 
 Strand<OpenedWebSocket> openWebSocket(Url url, Random& random, OpenOptions options)
 {
-    // With a proxy it is that which looks up the server's name.
-    const auto& proxy = options.proxy;
-    OpenedWebSocket opened{
-        co_await connectTcp(proxy ? proxy->host : url.host, proxy ? proxy->port : url.port)};
-    if (proxy) co_await openTunnel(*opened.transport, *proxy, url.host, url.port);
+    OpenedWebSocket opened{co_await connectTo(url, options.proxy)};
     if (url.isSecure)
         opened.transport =
             options.tls->secure(co_await asio::this_coro::executor, std::move(opened.transport), url.host);

@@ -17,6 +17,13 @@ namespace
 
 constexpr std::string_view plainScheme = "ws://";
 constexpr std::string_view secureScheme = "wss://";
+constexpr std::string_view unixScheme = "ws+unix:";
+constexpr std::string_view secureUnixScheme = "wss+unix:";
+
+bool hasScheme(std::string_view text, std::string_view scheme)
+{
+    return equalIgnoringCase(text.substr(0, scheme.size()), scheme);
+}
 
 std::uint16_t defaultPort(bool isSecure)
 {
@@ -42,25 +49,55 @@ std::uint16_t portOf(std::string_view text, std::string_view url)
     return port;
 }
 
+void checkCharacters(std::string_view text)
+{
+    if (!std::all_of(text.begin(), text.end(), isVisible))
+        refuse(text, "it has a space or a character beyond ASCII");
+    if (text.find('#') != std::string_view::npos) refuse(text, "a fragment has no meaning here");
+}
+
+std::string targetOf(std::string_view pathAndQuery)
+{
+    if (pathAndQuery.empty()) return "/";
+    return pathAndQuery.front() == '?' ? '/' + std::string(pathAndQuery) : std::string(pathAndQuery);
+}
+
+Url parseUnix(std::string_view text, bool isSecure)
+{
+    checkCharacters(text);
+    auto rest = text.substr((isSecure ? secureUnixScheme : unixScheme).size());
+    if (rest.starts_with("//")) rest.remove_prefix(2);  // an authority, which is empty
+    Url url{.host = "localhost", .port = defaultPort(isSecure), .isSecure = isSecure};
+    const auto pathEnd = std::min(rest.find_first_of(":?"), rest.size());
+    url.socketPath = rest.substr(0, pathEnd);
+    if (url.socketPath.size() < 2 || url.socketPath.front() != '/')
+        refuse(text, "ws+unix:/socket[:/path] is expected");
+    rest.remove_prefix(pathEnd);
+    if (rest.starts_with(':')) rest.remove_prefix(1);
+    if (!rest.empty() && rest.front() != '/' && rest.front() != '?')
+        refuse(text, "a path that begins with '/' is expected behind the socket's ':'");
+    url.target = targetOf(rest);
+    return url;
+}
+
 }  // namespace
 
 Url Url::parse(std::string_view text)
 {
+    if (hasScheme(text, unixScheme)) return parseUnix(text, false);
+    if (hasScheme(text, secureUnixScheme)) return parseUnix(text, true);
     Url url;
-    url.isSecure = equalIgnoringCase(text.substr(0, secureScheme.size()), secureScheme);
+    url.isSecure = hasScheme(text, secureScheme);
     url.port = defaultPort(url.isSecure);
     const auto scheme = url.isSecure ? secureScheme : plainScheme;
-    if (!equalIgnoringCase(text.substr(0, scheme.size()), scheme))
-        refuse(text, "ws://host[:port][/path] or wss:// is expected");
-    if (!std::all_of(text.begin(), text.end(), isVisible))
-        refuse(text, "it has a space or a character beyond ASCII");
+    if (!hasScheme(text, scheme)) refuse(text, "ws://host[:port][/path], wss:// or ws+unix: is expected");
+    checkCharacters(text);
     auto rest = text.substr(scheme.size());
-    if (rest.find('#') != std::string_view::npos) refuse(text, "a fragment has no meaning here");
 
     const auto authorityEnd = std::min(rest.find_first_of("/?"), rest.size());
     auto authority = rest.substr(0, authorityEnd);
     rest.remove_prefix(authorityEnd);
-    if (!rest.empty()) url.target = rest.front() == '?' ? "/" + std::string(rest) : std::string(rest);
+    url.target = targetOf(rest);
     if (authority.find('@') != std::string_view::npos)
         refuse(text, "a user name or password has no place here");
 
@@ -82,6 +119,12 @@ Url Url::parse(std::string_view text)
     if (url.host.empty()) refuse(text, "the host is missing");
     if (portBegin != std::string_view::npos) url.port = portOf(authority.substr(portBegin + 1), text);
     return url;
+}
+
+std::string Url::place() const
+{
+    if (!socketPath.empty()) return "unix:" + socketPath;
+    return fmt::format("{}:{}", host.find(':') == std::string::npos ? host : '[' + host + ']', port);
 }
 
 std::string Url::hostHeader() const
