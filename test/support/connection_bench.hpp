@@ -34,12 +34,14 @@ struct Heard final : strandcast::ConnectionHandler
     std::size_t deadlines = 0;
     std::size_t sent = 0;
     std::function<void(std::string_view)> whenText = [](std::string_view) {};
+    std::function<void(std::span<const std::byte>)> whenBinary = [](std::span<const std::byte>) {};
 
     void onText(std::string_view text) override
     {
         texts.emplace_back(text);
         whenText(text);
     }
+    void onBinary(std::span<const std::byte> bytes) override { whenBinary(bytes); }
     void onDeadline() override { ++deadlines; }
     void onSent() override { ++sent; }
     void onEventDropped(std::string_view topic, strandcast::DropReason reason) noexcept override
