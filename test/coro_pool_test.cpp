@@ -1,6 +1,7 @@
 #include "coro/hop.hpp"
 #include "coro/mailbox.hpp"
 #include "coro/pool_lease.hpp"
+#include "coro/postbag.hpp"
 #include "coro/sleep.hpp"
 #include "coro/task_group.hpp"
 #include "support/run.hpp"
@@ -8,6 +9,7 @@
 #include <strandcast/shard_pool.hpp>
 
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <asio/use_future.hpp>
 #include <doctest/doctest.h>
 
@@ -162,5 +164,42 @@ TEST_CASE("what one turn puts into a mailbox comes out as one batch, and nothing
     mailbox.put(2);
     io.restart();
     io.run();
+    CHECK(batches.size() == 1);
+}
+
+TEST_CASE("what a turn has for another shard goes behind all that is ready, as one batch in its order")
+{
+    asio::io_context own(1);
+    asio::io_context other(1);
+    std::vector<std::vector<int>> batches;
+    const auto mailbox = std::make_shared<const Mailbox<int>>(
+        other.get_executor(), [&](std::vector<int>& batch) { batches.push_back(batch); });
+    Postbag<int> bag(own.get_executor(), mailbox);
+    asio::post(own, [&] { bag.put(1); });
+    asio::post(own, [&] { bag.put(2); });
+    own.run_one();
+    other.run();
+    other.restart();
+    CHECK(batches.empty());  // the other handler was ready as well
+    own.run();
+    other.run();
+    CHECK(batches == std::vector<std::vector<int>>{{1, 2}});
+}
+
+TEST_CASE("what a shard has for another goes at once where that is asked for, and is not said again")
+{
+    asio::io_context own(1);
+    asio::io_context other(1);
+    std::vector<std::vector<int>> batches;
+    const auto mailbox = std::make_shared<const Mailbox<int>>(
+        other.get_executor(), [&](std::vector<int>& batch) { batches.push_back(batch); });
+    Postbag<int> bag(own.get_executor(), mailbox);
+    bag.put(1);
+    bag.send();
+    other.run();
+    CHECK(batches == std::vector<std::vector<int>>{{1}});
+    own.run();
+    other.restart();
+    other.run();
     CHECK(batches.size() == 1);
 }

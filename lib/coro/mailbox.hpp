@@ -5,6 +5,7 @@
 #include <asio/post.hpp>
 
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -27,16 +28,32 @@ public:
     Mailbox& operator=(const Mailbox&) = delete;
     ~Mailbox() { close(); }
 
-    /// From any thread. Forgotten once the mailbox is closed.
+    /// From any thread; of one that says more in its turn, see Postbag. Forgotten once the mailbox is closed.
     void put(Item item) const
+    {
+        std::vector<Item> one;
+        one.push_back(std::move(item));
+        putAll(one);
+    }
+
+    /// The same for a batch, in its order; leaves it empty.
+    void putAll(std::vector<Item>& batch) const
     {
         bool first = false;
         {
             const std::lock_guard lock(state_->mutex);
-            if (!state_->take) return;
-            state_->waiting.push_back(std::move(item));
-            first = state_->waiting.size() == 1;
+            auto& waiting = state_->waiting;
+            if (state_->take)
+            {
+                first = waiting.empty() && !batch.empty();
+                if (first)
+                    waiting.swap(batch);
+                else
+                    waiting.insert(waiting.end(), std::move_iterator(batch.begin()),
+                                   std::move_iterator(batch.end()));
+            }
         }
+        batch.clear();
         if (first) asio::post(state_->executor, [state = state_] { state->deliver(); });
     }
 

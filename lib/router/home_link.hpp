@@ -1,6 +1,6 @@
 #pragma once
 
-#include "coro/mailbox.hpp"
+#include "coro/postbag.hpp"
 #include "router/publish_origin.hpp"
 
 #include <strandcast/broker.hpp>
@@ -68,16 +68,16 @@ public:
         bool isPlaced = false;
     };
 
-    HomeLink(std::size_t part, std::shared_ptr<const Mailbox<ForwardedPublish>> home)
+    HomeLink(std::size_t part, ShardExecutor own, std::shared_ptr<const Mailbox<ForwardedPublish>> home)
         : part_(part),
-          home_(std::move(home))
+          home_(own, std::move(home))
     {
     }
 
     void forward(std::uint64_t client, std::uint64_t publisher, RoutedPublish publish)
     {
         waiting_.emplace(++lastToken_, Waiting{client, publish.messageId, false});
-        home_->put({{part_, client, publisher, lastToken_}, std::move(publish)});
+        home_.put({{part_, client, publisher, lastToken_}, std::move(publish)});
     }
 
     /// Home says that a publish has its place; none where it is not known any more.
@@ -100,7 +100,7 @@ public:
 
 private:
     std::size_t part_;
-    std::shared_ptr<const Mailbox<ForwardedPublish>> home_;
+    Postbag<ForwardedPublish> home_;
     std::uint64_t lastToken_ = 0;
     std::map<std::uint64_t, Waiting> waiting_;
 };

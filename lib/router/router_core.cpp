@@ -52,7 +52,6 @@ void RouterCore::link(const std::vector<std::shared_ptr<RouterCore>>& parts)
                                                                            if (const auto core = weak.lock())
                                                                                core->takeForwarded(batch);
                                                                        });
-    home.others_.resize(1);  // home itself needs none
     for (std::size_t place = 1; place < parts.size(); ++place)
     {
         auto& part = *parts[place];
@@ -63,10 +62,10 @@ void RouterCore::link(const std::vector<std::shared_ptr<RouterCore>>& parts)
                                                                        if (const auto core = weak.lock())
                                                                            core->takeNews(batch);
                                                                    });
-        part.home_.emplace(place, home.incoming_);
+        part.home_.emplace(place, part.executor_, home.incoming_);
         part.homeCore_ = home.self_;
         part.events_ = home.events_;
-        home.others_.push_back(part.news_);
+        home.others_.emplace_back(home.executor_, part.news_);
         home.otherCores_.push_back(part.self_);
     }
 }
@@ -273,9 +272,10 @@ void RouterCore::acknowledge(const PublishOrigin& origin, ClientSession* client,
                              std::uint64_t sequenceNumber)
 {
     if (origin.part != part_)
-        return others_[origin.part]->put(ForwardedAnswer{.token = origin.token,
-                                                         .kind = ForwardedAnswer::Kind::acknowledged,
-                                                         .sequenceNumber = sequenceNumber});
+        return other(origin.part)
+            .put(ForwardedAnswer{.token = origin.token,
+                                 .kind = ForwardedAnswer::Kind::acknowledged,
+                                 .sequenceNumber = sequenceNumber});
     if (!client) client = server_->registry().find(origin.client);
     if (client) client->acknowledge(messageId, sequenceNumber);
 }
@@ -284,8 +284,9 @@ void RouterCore::refuse(const PublishOrigin& origin, std::string_view messageId,
                         std::string_view text, bool retriable)
 {
     if (origin.part != part_)
-        return others_[origin.part]->put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::refused, code,
-                                                         std::string(text), retriable});
+        return other(origin.part)
+            .put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::refused, code, std::string(text),
+                                 retriable});
     if (auto* const client = server_->registry().find(origin.client))
         client->refuse(messageId, code, text, {}, {retriable});
 }
@@ -322,7 +323,7 @@ void RouterCore::waitInLine(const PublishOrigin& origin, ClientSession* client, 
     if (client)
         countWaiting(*client);
     else
-        others_[origin.part]->put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::placed});
+        other(origin.part).put(ForwardedAnswer{origin.token, ForwardedAnswer::Kind::placed});
     const auto self = self_.lock();
     if (pushed == TopicLines::Pushed::started && self) strands_.spawn(workOnLine(self, std::move(topic)));
 }
@@ -401,8 +402,7 @@ void RouterCore::appended(std::span<const EntryRef> entries)
     for (const auto& entry : entries)
     {
         Counted* const counted = counted_ && counted_->id == entry->id ? counted_ : nullptr;
-        for (const auto& other : others_)
-            if (other) other->put(ForwardedEntry{entry, counted ? counted->elsewhere : nullptr});
+        for (auto& other : others_) other.put(ForwardedEntry{entry, counted ? counted->elsewhere : nullptr});
         const auto queued = deliver(entry);
         if (counted) counted->queued += queued;
         retained_.take(entry);
@@ -562,6 +562,8 @@ Strand<PublishReceipt> RouterCore::publish(std::shared_ptr<RouterCore> core, std
         if (append->failure) std::rethrow_exception(append->failure);
         appended = append->appended;
     }
+    // Before the caller asks the others whether they have delivered it.
+    for (auto& other : core->others_) other.send();
     co_return PublishReceipt{appended->sequenceNumber, counted.queued};
 }
 

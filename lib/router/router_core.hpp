@@ -1,7 +1,7 @@
 #pragma once
 
-#include "coro/mailbox.hpp"
 #include "coro/pool_lease.hpp"
+#include "coro/postbag.hpp"
 #include "coro/signal.hpp"
 #include "coro/task_group.hpp"
 #include "router/gates.hpp"
@@ -169,6 +169,7 @@ private:
     void leaveLine(std::uint64_t client);
     void letAllGoOn();
     void unlink();
+    [[nodiscard]] Postbag<NewsFromHome>& other(std::size_t part) { return others_[part - 1]; }
     [[nodiscard]] std::size_t deliver(const EntryRef& entry);
     [[nodiscard]] bool deliverBesideReplays(Subscriber& subscriber, const EntryRef& entry);
     [[nodiscard]] static bool isOwn(const ClientSession& client, const LogEntry& entry)
@@ -228,9 +229,9 @@ private:
     Counted* counted_ = nullptr;      // of the publish that is under way
 
     // What links the parts of a router on several shards.
-    std::size_t part_ = 0;                                              // its place among them; home is 0
-    std::shared_ptr<const Mailbox<ForwardedPublish>> incoming_;         // home: from the others
-    std::vector<std::shared_ptr<const Mailbox<NewsFromHome>>> others_;  // home: to them, by their place
+    std::size_t part_ = 0;                                       // its place among them; home is 0
+    std::shared_ptr<const Mailbox<ForwardedPublish>> incoming_;  // home: from the others
+    std::vector<Postbag<NewsFromHome>> others_;                  // home: to them, from the second on
     std::vector<std::weak_ptr<RouterCore>> otherCores_;
     std::shared_ptr<const Mailbox<NewsFromHome>> news_;  // another: from home
     std::optional<HomeLink> home_;                       // another: to it

@@ -494,6 +494,13 @@ Strand<> ServerCore::stopTaking(std::shared_ptr<ServerCore> core, std::uint64_t 
     if (!core->runOf(run)) co_return;
     core->stopListening();
     core->registry_.forEach([](ClientSession& session) { session.pause(); });
+    co_await settle(core);
+}
+
+Strand<> ServerCore::settle(std::shared_ptr<ServerCore> core)
+{
+    static_cast<void>(core);
+    co_await yieldTurn();
 }
 
 Strand<> ServerCore::beginShutdown(std::shared_ptr<ServerCore> core, std::uint64_t run)

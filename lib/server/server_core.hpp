@@ -82,9 +82,12 @@ public:
     /// Serves a peer at the other end of `transport`, wherever it comes from, like one that was accepted.
     static void serve(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport);
     /// Lets nobody in any more, and handles no further request: what has been taken from clients so far is
-    /// on its way to all parts when every part has done so. Nothing where that run has ended.
+    /// with the first part when every part has done so, and on its way to all once that has settled. Nothing
+    /// where that run has ended.
     [[nodiscard]] static Strand<> stopTaking(std::shared_ptr<ServerCore> core, std::uint64_t run);
-    /// The same, and asks everybody to go; shutdown() waits for them.
+    /// Ends when what this part's turn had to say to others, when it began, has been said.
+    [[nodiscard]] static Strand<> settle(std::shared_ptr<ServerCore> core);
+    /// Lets nobody in any more, and asks everybody to go; shutdown() waits for them.
     [[nodiscard]] static Strand<> beginShutdown(std::shared_ptr<ServerCore> core, std::uint64_t run);
     /// Ends every connection now; shutdown() waits for them. On any thread.
     static void insist(std::shared_ptr<ServerCore> core, std::uint64_t run);

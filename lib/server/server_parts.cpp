@@ -64,8 +64,11 @@ asio::awaitable<void> ServerParts::shutdown(std::shared_ptr<const ServerParts> s
         {
             // What one part has acked is queued for the clients of the others before these are closed.
             if (server->parts_.size() > 1)
+            {
                 for (const auto& part : server->parts_)
                     co_await hop(part->executor(), ServerCore::stopTaking(part, run));
+                co_await hop(server->first().executor(), ServerCore::settle(server->parts_.front()));
+            }
             // All are asked before one is waited for, so that the time is that of the slowest.
             for (const auto& part : server->parts_)
                 co_await hop(part->executor(), ServerCore::beginShutdown(part, run));
