@@ -3,9 +3,6 @@
 #include "coro/sleep.hpp"
 #include "message/message_id.hpp"
 #include "server/listen_places.hpp"
-#include "server/turn_away.hpp"
-#include "transport/socket_address.hpp"
-#include "websocket/upgrade_request.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message_serializer.hpp>
@@ -30,13 +27,6 @@ using namespace std::chrono_literals;
 // To who speaks HTTP where TLS is expected: a person, mostly, who reads the first line alone.
 constexpr auto plainAnswer =
     "HTTP/1.1 400 TLS is spoken here: wss is expected\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-
-constexpr auto tooManyConnections = "Max connections reached";
-constexpr auto tooManyOfAddress = "Too many connections from this address";
-
-// With no descriptor left accepting waits for some to come back, and asks ever more rarely.
-constexpr std::chrono::milliseconds firstAcceptPause = 10ms;
-constexpr std::chrono::milliseconds longestAcceptPause = 1s;
 
 // Longer than any process runs, and short enough to calculate with.
 constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
@@ -64,22 +54,6 @@ WSServerOptions settled(WSServerOptions options)
     return options;
 }
 
-std::string textOf(const asio::ip::address& address)
-{
-    return address.is_v6() ? '[' + address.to_string() + ']' : address.to_string();
-}
-
-UpgradeInfo infoOf(const AcceptedUpgrade& upgraded)
-{
-    const auto& request = upgraded.request;
-    UpgradeInfo info{request.path, request.query, std::string(*request.head.first("Host")), {}, {}, {}};
-    if (const auto origin = request.head.first("Origin")) info.origin = std::string(*origin);
-    if (const auto authorization = request.head.first("Authorization"))
-        info.authorization = std::string(*authorization);
-    info.subprotocol = upgraded.subprotocol;
-    return info;
-}
-
 ConnectionOptions connectionOptionsOf(const WSServerOptions& options, bool authenticates)
 {
     ConnectionOptions connection;
@@ -94,30 +68,6 @@ ConnectionOptions connectionOptionsOf(const WSServerOptions& options, bool authe
     connection.shortestDeadline = options.authTimeout;
     return connection;
 }
-
-/// One of the connections that a server may have, from when it is let in to its end.
-class Admission
-{
-public:
-    Admission(std::shared_ptr<ServerTotals> totals, std::size_t maxConnections)
-        : totals_(std::move(totals)),
-          admitted_(totals_->open.fetch_add(1) < maxConnections)
-    {
-        if (!admitted_) --totals_->open;
-    }
-    Admission(const Admission&) = delete;
-    Admission& operator=(const Admission&) = delete;
-    ~Admission()
-    {
-        if (admitted_) --totals_->open;
-    }
-
-    explicit operator bool() const noexcept { return admitted_; }
-
-private:
-    const std::shared_ptr<ServerTotals> totals_;
-    const bool admitted_;
-};
 
 }  // namespace
 
@@ -227,257 +177,6 @@ std::vector<std::string> ServerCore::addresses() const
 {
     const std::lock_guard lock(addressesMutex_);
     return addresses_;
-}
-
-// One part after the other: each gets as many.
-std::shared_ptr<ServerCore> ServerCore::nextPart() const
-{
-    return parts_[nextPart_ % parts_.size()].lock();
-}
-
-std::unique_ptr<Transport> ServerCore::transportOf(StreamSocket socket) const
-{
-    auto transport = std::make_unique<StreamTransport>(std::move(socket));
-    if (!totals_->tls) return transport;
-    return totals_->tls->secure(executor_, std::move(transport));
-}
-
-void ServerCore::serve(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport)
-{
-    adopt(core, std::move(transport), {HandshakeSlots::Slot(core->totals_->handshakes), nullptr, nullptr});
-}
-
-void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival)
-{
-    if (!core->admitting_) return;  // nobody would end it any more
-    try
-    {
-        adopt(core, core->transportOf(std::move(socket)), std::move(arrival));
-    }
-    catch (const std::exception& failure)
-    {
-        core->failed(failure);
-    }
-}
-
-void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport,
-                       Arrival arrival)
-{
-    if (core->admitting_) core->run_->sessions.spawn(serve(core, std::move(transport), std::move(arrival)));
-}
-
-Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core, std::shared_ptr<Listener> listener)
-{
-    auto pause = firstAcceptPause;
-    while (listener->isOpen())
-    {
-        asio::error_code error;
-        try
-        {
-            error = co_await acceptOne(core, listener);
-        }
-        catch (const asio::system_error& ended)
-        {
-            error = ended.code();
-        }
-        catch (const std::exception& failure)
-        {
-            core->failed(failure);
-            error = asio::error::no_memory;  // what it is, as far as is known
-        }
-        if (error == asio::error::operation_aborted) co_return;
-        if (error == asio::error::connection_aborted) continue;  // gone before it was taken
-        if (!error)
-        {
-            pause = firstAcceptPause;
-            continue;
-        }
-        core->events().tell<ServerError>(std::string(), "cannot accept a connection: " + error.message());
-        co_await sleepFor(core->shard_->clock(), pause);
-        pause = std::min(pause * 2, longestAcceptPause);
-    }
-}
-
-Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
-                                               std::shared_ptr<Listener> listener)
-{
-    auto passage = co_await Turnstile::enter(core->entrance_);
-    co_await HandshakeSlots::waitForOne(core->totals_->handshakes);
-    if (core->pace_.isLimited()) co_await sleepUntil(core->shard_->clock(), core->pace_.next());
-    if (!listener->isOpen()) co_return asio::error::operation_aborted;
-    const auto part = core->nextPart();
-    if (!part) co_return asio::error::operation_aborted;  // the handle has gone
-    asio::error_code error;
-    auto socket = listener->tryAccept(part->executor_, error);
-    if (error == asio::error::would_block)
-    {
-        passage.leave();
-        co_await listener->wait();
-        co_return asio::error_code();
-    }
-    if (error) co_return error;
-    core->pace_.took(core->shard_->clock().now());
-    auto arrival = core->admit(socket);
-    if (arrival)
-    {
-        ++core->nextPart_;
-        asio::dispatch(part->executor_,
-                       [part, socket = std::move(socket), arrival = std::move(*arrival)]() mutable
-                       { adopt(part, std::move(socket), std::move(arrival)); });
-    }
-    else
-        core->refuse(std::move(socket));
-    co_await yieldTurn();  // however many there are, those who are here have their turn
-    co_return error;
-}
-
-// Nothing where its address has as many as it may.
-std::optional<ServerCore::Arrival> ServerCore::admit(const StreamSocket& socket) const
-{
-    Arrival arrival{HandshakeSlots::Slot(totals_->handshakes), nullptr, nullptr};
-    if (!totals_->addresses && totals_->proxies.isEmpty()) return arrival;
-    asio::error_code gone;
-    const auto endpoint = socket.remote_endpoint(gone);
-    if (gone) return arrival;
-    const auto address = ipAddressOf(endpoint);
-    if (totals_->proxies.trust(address))
-        arrival.proxied = std::make_unique<Proxied>(Proxied{address, {}});
-    else if (totals_->addresses && address && !(arrival.place = placeOf(*address)))
-        return std::nullopt;
-    return arrival;
-}
-
-// None where it has as many as it may.
-std::unique_ptr<const AddressPlaces::Place> ServerCore::placeOf(const asio::ip::address& address) const
-{
-    auto taken = AddressPlaces::take(totals_->addresses, address);
-    if (!taken) return nullptr;
-    return std::make_unique<const AddressPlaces::Place>(std::move(*taken));
-}
-
-// Of a trusted proxy's connection: whom it is of, and whether there is room for one more of that address.
-std::optional<HttpRefusal> ServerCore::judgeProxied(const HttpRequest& request, Arrival& arrival) const
-{
-    auto told = totals_->proxies.clientOf(arrival.proxied->proxy, request.head);
-    if (auto* const refusal = std::get_if<HttpRefusal>(&told)) return std::move(*refusal);
-    const auto client = std::get<std::optional<asio::ip::address>>(told);
-    if (!client) return std::nullopt;
-    if (client != arrival.proxied->proxy) arrival.proxied->client = textOf(*client);
-    if (!totals_->addresses || (arrival.place = placeOf(*client))) return std::nullopt;
-    events().tell<Refused>(textOf(*client), tooManyOfAddress);
-    return HttpRefusal{429, tooManyOfAddress};
-}
-
-// Here, where it was accepted, and not on the shard that it was to be of.
-void ServerCore::refuse(StreamSocket socket)
-{
-    StreamSocket own(executor_);
-    const auto protocol = socket.local_endpoint().protocol();
-    own.assign(protocol, socket.release());
-    StreamTransport transport(std::move(own));
-    events().tell<Refused>(transport.peerAddress(), tooManyOfAddress);
-    if (totals_->tls) return;  // a handshake would cost more than the connection
-    turnAway(transport, refusalResponse({429, tooManyOfAddress}), shard_->readBuffer());
-}
-
-/// A client, and the places that are its own for as long as it is one.
-struct ServerCore::Guest
-{
-    Guest(ServerCore& core, std::unique_ptr<const Admission> let, std::unique_ptr<Transport> transport)
-        : admission(std::move(let)),
-          session(core, std::move(transport), ++core.totals_->connections),
-          registration(core.registry_, session)
-    {
-    }
-
-    const std::unique_ptr<const Admission> admission;
-    ClientSession session;
-    const Registry::Registration registration;
-    std::string received;  // behind the upgrade
-};
-
-// What one client's strand throws ends this client, and nobody else. What the handshake needs is not held for
-// as long as the connection.
-Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
-                           Arrival arrival)
-{
-    try
-    {
-        const auto guest = co_await letIn(core, std::move(transport), arrival);
-        if (guest) co_await guest->session.run(std::move(guest->received));
-    }
-    catch (const asio::system_error& failure)
-    {
-        if (failure.code() != asio::error::operation_aborted) core->failed(failure);
-    }
-    catch (const std::exception& failure)
-    {
-        core->failed(failure);
-    }
-}
-
-// Nobody where there is no client: it went, or was turned away. `arrival` is the caller's, and stays.
-Strand<std::unique_ptr<ServerCore::Guest>>
-ServerCore::letIn(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport, Arrival& arrival)
-{
-    auto upgraded = co_await shakeHands(core, *transport, arrival);
-    if (!upgraded) co_return nullptr;
-    auto admission = std::make_unique<const Admission>(core->totals_, core->options_.maxConnections);
-    if (!*admission)
-    {
-        const bool isProxied = arrival.proxied && !arrival.proxied->client.empty();
-        core->events().tell<Refused>(isProxied ? arrival.proxied->client : transport->peerAddress(),
-                                     tooManyConnections);
-        co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded));
-        co_return nullptr;
-    }
-    auto guest = std::make_unique<Guest>(*core, std::move(admission), std::move(transport));
-    auto& session = guest->session;
-    if (core->authenticates_)
-        session.holdUntilAuthenticated(arrival.slot);
-    else
-        arrival.slot.release();
-    session.compress(upgraded->deflate);
-    session.setUpgrade(infoOf(*upgraded));
-    if (arrival.proxied && !arrival.proxied->client.empty())
-        session.setClientAddress(std::exchange(arrival.proxied, nullptr)->client);
-    guest->received = std::move(upgraded->received);
-    co_return guest;
-}
-
-// Nothing where its time was over, it went, or the server ends.
-Strand<std::optional<AcceptedUpgrade>> ServerCore::shakeHands(std::shared_ptr<ServerCore> core,
-                                                              Transport& transport, Arrival& arrival)
-{
-    try
-    {
-        const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
-        const HandshakeDeadlines::Membership membership(core->handshakes_, transport, deadline);
-        JudgeRequest judgeRequest;
-        if (arrival.proxied)
-            judgeRequest = [&](const HttpRequest& request) { return core->judgeProxied(request, arrival); };
-        co_return co_await acceptUpgrade(transport, core->upgradeOptions_, core->shard_->readBuffer(),
-                                         std::move(judgeRequest));
-    }
-    catch (const asio::system_error&)
-    {
-        co_return std::nullopt;
-    }
-}
-
-Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
-                                     AcceptedUpgrade upgraded)
-{
-    // The upgrade is complete all the same, so that a browser can read why.
-    struct Deaf final : ConnectionHandler
-    {
-        void onText(std::string_view) override {}
-    } deaf;
-
-    PeerConnection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
-    if (upgraded.deflate) connection.compress(*upgraded.deflate, *core->options_.deflate);
-    connection.close({CloseCode::policyViolation, tooManyConnections});
-    co_await connection.run(std::move(upgraded.received));
 }
 
 void ServerCore::askAllToGo()
