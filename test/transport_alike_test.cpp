@@ -10,6 +10,8 @@
 
 #include <strandcast/error.hpp>
 
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/error.hpp>
 #include <asio/local/connect_pair.hpp>
 #include <asio/local/stream_protocol.hpp>
@@ -376,4 +378,69 @@ TEST_CASE("who reads from a stream whose peer is gone comes to an end, and so do
             }
             CHECK(outcome == Transfer::Outcome::failed);
         });
+}
+
+namespace
+{
+
+/// Counts what becomes of its wait.
+struct CountingWaiter final : Waiter
+{
+    int resumed = 0;
+    int dropped = 0;
+    void resume() override { ++resumed; }
+    void drop() noexcept override { ++dropped; }
+};
+
+}  // namespace
+
+TEST_CASE("who is notified hears of what comes, in a later turn and once, where a stream can tell at all")
+{
+    std::size_t able = 0;
+    overEach(
+        [&able](Transport& one, Transport& other) -> Strand<>
+        {
+            std::array<std::byte, 16> buffer;
+            CHECK(one.tryRead(buffer).outcome == Transfer::Outcome::wouldBlock);
+            CountingWaiter waiter;
+            if (!one.notifyReadable(waiter)) co_return;
+            ++able;
+            for (int turn = 0; turn < 5; ++turn) co_await yieldTurn();
+            CHECK(waiter.resumed == 0);
+            co_await writeAll(other, "z");
+            for (int turn = 0; turn < 10'000 && waiter.resumed == 0; ++turn) co_await yieldTurn();
+            CHECK(waiter.resumed == 1);
+            CHECK(one.tryRead(buffer).outcome == Transfer::Outcome::moved);
+
+            CHECK(one.tryRead(buffer).outcome == Transfer::Outcome::wouldBlock);
+            REQUIRE(one.notifyReadable(waiter));
+            one.close();
+            CHECK(waiter.resumed == 1);
+            for (int turn = 0; turn < 10'000 && waiter.resumed == 1; ++turn) co_await yieldTurn();
+            CHECK(waiter.resumed == 2);
+            CHECK_FALSE(one.notifyReadable(waiter));
+            CHECK(waiter.dropped == 0);
+        });
+    CHECK(able >= (kinds().size() > 4 ? 3 : 2));  // all that run over a socket
+}
+
+TEST_CASE("who is notified is dropped where the io_context goes first")
+{
+    CountingWaiter waiter;
+    {
+        asio::io_context io(1);
+        asio::co_spawn(
+            io.get_executor(),
+            [](ShardExecutor executor, CountingWaiter& waits) -> Strand<>
+            {
+                auto ends = co_await makeUnixPair(executor);
+                CHECK(ends.first->notifyReadable(waits));
+                co_await sleepForever();
+            }(io.get_executor(), waiter),
+            asio::detached);
+        io.poll();
+        CHECK(waiter.dropped == 0);
+    }
+    CHECK(waiter.dropped == 1);
+    CHECK(waiter.resumed == 0);
 }

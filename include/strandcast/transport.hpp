@@ -32,6 +32,27 @@ struct Transfer
     [[nodiscard]] static Transfer failed(std::error_code error) { return {Outcome::failed, 0, error}; }
 };
 
+/// Who waits for a stream without a coroutine of the stream's, as Transport::notifyReadable() says.
+class Waiter
+{
+public:
+    Waiter() = default;
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+    /// The wait is over: the stream is worth another attempt, or is closed.
+    virtual void resume() = 0;
+    /// The io_context goes, and the wait never ends.
+    virtual void drop() noexcept = 0;
+    /// It is to be resumed in a later turn; `isAborted` where the stream was closed.
+    virtual void decided(bool isAborted) noexcept { static_cast<void>(isAborted); }
+
+    Waiter* next = nullptr;  ///< for whoever has several
+
+protected:
+    ~Waiter() = default;
+};
+
 /// A stream of bytes to one peer, by readiness: attempts return at once, and only waiting is awaited, so that
 /// an idle stream holds no buffer. Used on its shard's thread alone.
 ///
@@ -55,7 +76,16 @@ public:
     /// @throws asio::system_error with operation_aborted when cancelled, or when the stream is closed.
     [[nodiscard]] virtual Strand<> waitReadable() = 0;
 
-    /// The same for tryWrite(); beside a waitReadable(), if need be.
+    /// The same for who sleeps most of its time and is to cost little then: `waiter`, which lives until then,
+    /// is resumed in a later turn, once, and dropped instead where that does not come. close() ends it.
+    /// @returns false where this stream knows only waitReadable().
+    [[nodiscard]] virtual bool notifyReadable(Waiter& waiter)
+    {
+        static_cast<void>(waiter);
+        return false;
+    }
+
+    /// waitReadable() for tryWrite(); beside one for reading, if need be.
     [[nodiscard]] virtual Strand<> waitWritable() = 0;
 
     /// Whether the peer has ended its direction, or the stream is broken, behind whatever there is still to

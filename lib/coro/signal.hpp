@@ -3,6 +3,8 @@
 #include <strandcast/clock.hpp>
 #include <strandcast/strand.hpp>
 
+#include <utility>
+
 namespace strandcast
 {
 
@@ -19,6 +21,13 @@ public:
     /// Ends at the next notify(). A wake-up too many is possible.
     /// @throws asio::system_error with operation_aborted when cancelled.
     [[nodiscard]] Strand<> wait();
+
+    /// Calls `notified` at the next notify(), in a later turn.
+    template <typename Notified>
+    void whenNotified(Notified notified)
+    {
+        timer_.async_wait([notified = std::move(notified)](asio::error_code) { notified(); });
+    }
 
     /// Ends at the next notify(), or when `clock` reaches `deadline`; the caller asks the clock which it was.
     /// One waits with a deadline at a time.

@@ -16,21 +16,6 @@ namespace strandcast
 
 asio::execution_context::id PollSet::id;
 
-/// One wait, whose completion resumes a coroutine.
-class PollSet::Wait
-{
-public:
-    virtual ~Wait() = default;
-
-    /// Frees itself first.
-    virtual void complete(std::unique_ptr<Wait> self) = 0;
-    /// Nobody cancels it any more.
-    virtual void forgetCancellation() noexcept = 0;
-
-    std::unique_ptr<Wait> next;  // of those that are overdue
-    bool isAborted = false;
-};
-
 namespace
 {
 
@@ -39,6 +24,17 @@ Strand<> alreadyClosed()
 {
     throw asio::system_error(asio::error::operation_aborted);
     co_return;
+}
+
+// A list of waiters, the one that was pushed last in front.
+void push(Waiter*& list, Waiter& waiter) noexcept
+{
+    waiter.next = std::exchange(list, &waiter);
+}
+
+Waiter* pop(Waiter*& list) noexcept
+{
+    return std::exchange(list, list->next);
 }
 
 constexpr std::uint32_t endings = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
@@ -50,43 +46,49 @@ struct PollSet::Socket::Initiate
     Socket& socket;
     std::uint32_t event;
 
+    /// One wait of a coroutine of Asio's, which frees itself.
     template <typename Handler>
-    class WaitOf final : public Wait
+    class Wait final : public Waiter
     {
     public:
-        explicit WaitOf(Handler handler) : handler_(std::move(handler)) {}
+        explicit Wait(Handler handler) : handler_(std::move(handler)) {}
 
-        void complete(std::unique_ptr<Wait> self) override
+        void resume() override
         {
             auto handler = std::move(handler_);
             const auto error =
-                isAborted ? asio::error_code(asio::error::operation_aborted) : asio::error_code();
-            self.reset();
+                isAborted_ ? asio::error_code(asio::error::operation_aborted) : asio::error_code();
+            delete this;
             std::move(handler)(error);
         }
 
-        void forgetCancellation() noexcept override
+        void drop() noexcept override { delete this; }
+
+        // Nobody cancels it any more.
+        void decided(bool isAborted) noexcept override
         {
+            isAborted_ = isAborted;
             if (auto slot = asio::get_associated_cancellation_slot(handler_); slot.is_connected())
                 slot.clear();
         }
 
     private:
         Handler handler_;
+        bool isAborted_ = false;
     };
 
     template <typename Handler>
     void operator()(Handler handler) const
     {
         auto slot = asio::get_associated_cancellation_slot(handler);
-        socket.set_.begin(socket, event, std::make_unique<WaitOf<Handler>>(std::move(handler)));
+        socket.set_.begin(socket, event, *new Wait<Handler>(std::move(handler)));
         if (!slot.is_connected()) return;
         slot.assign(
             [waiting = &socket, what = event](asio::cancellation_type type)
             {
                 // This itself goes with the slot's content; nothing of it is touched after.
                 if (type != asio::cancellation_type::none)
-                    waiting->set_.completeLater(waiting->waitFor(what), true);
+                    waiting->set_.completeLater(waiting->waiterFor(what), true);
             });
     }
 };
@@ -104,12 +106,12 @@ PollSet::Socket::~Socket()
 
 void PollSet::Socket::noteDrained() noexcept
 {
-    announced_ &= ~std::uint32_t{EPOLLIN};
+    forget(EPOLLIN);
     // Behind the last bytes comes the end, which is announced once.
     drained_ = !ended_;
 }
 
-std::unique_ptr<PollSet::Wait>& PollSet::Socket::waitFor(std::uint32_t event)
+Waiter*& PollSet::Socket::waiterFor(std::uint32_t event)
 {
     return event == EPOLLIN ? reader_ : writer_;
 }
@@ -132,6 +134,13 @@ Strand<> PollSet::Socket::wait(std::uint32_t event)
         Initiate{*this, event}, useStrand);
 }
 
+bool PollSet::Socket::notifyReadable(Waiter& waiter)
+{
+    if (descriptor_ < 0) return false;
+    set_.begin(*this, EPOLLIN, waiter);
+    return true;
+}
+
 void PollSet::Socket::announce(std::uint32_t events)
 {
     // Whatever ends the stream, both will see it in their next attempt.
@@ -141,24 +150,25 @@ void PollSet::Socket::announce(std::uint32_t events)
         events |= EPOLLIN | ((events & (EPOLLHUP | EPOLLERR)) ? std::uint32_t{EPOLLOUT} : 0U);
     }
     if (events & EPOLLIN) drained_ = false;
-    announced_ |= events & (EPOLLIN | EPOLLOUT);
+    static_assert(EPOLLIN <= UINT8_MAX && EPOLLOUT <= UINT8_MAX);
+    announced_ = static_cast<std::uint8_t>(announced_ | (events & (EPOLLIN | EPOLLOUT)));
     // The first may end the socket's owner, and with it this: what the second would be is taken before.
-    auto writer = (announced_ & EPOLLOUT) ? std::move(writer_) : nullptr;
-    auto reader = (announced_ & EPOLLIN) ? std::move(reader_) : nullptr;
-    if (writer) announced_ &= ~std::uint32_t{EPOLLOUT};
-    if (reader) announced_ &= ~std::uint32_t{EPOLLIN};
+    auto* writer = (announced_ & EPOLLOUT) ? std::exchange(writer_, nullptr) : nullptr;
+    auto* const reader = (announced_ & EPOLLIN) ? std::exchange(reader_, nullptr) : nullptr;
+    if (writer) forget(EPOLLOUT);
+    if (reader) forget(EPOLLIN);
     auto& set = set_;
     if (writer && reader) set.completeLater(writer, false);
-    if (reader) set.complete(std::move(reader));
-    if (writer) set.complete(std::move(writer));
+    if (reader) set.complete(reader);
+    if (writer) set.complete(writer);
 }
 
 void PollSet::Socket::close() noexcept
 {
     if (descriptor_ < 0) return;
     ::close(std::exchange(descriptor_, -1));  // which takes it out of the set
-    if (reader_) set_.completeLater(reader_, true);
-    if (writer_) set_.completeLater(writer_, true);
+    set_.completeLater(reader_, true);
+    set_.completeLater(writer_, true);
 }
 
 PollSet& PollSet::of(ShardExecutor executor)
@@ -187,12 +197,12 @@ void PollSet::shutdown()
 {
     asio::error_code ignored;
     descriptor_.close(ignored);
+    // All are taken out first: with a waiter its socket may go.
     for (auto* socket = sockets_; socket; socket = socket->next_)
-    {
-        const auto reader = std::move(socket->reader_);
-        const auto writer = std::move(socket->writer_);
-    }
-    while (const auto wait = std::move(overdue_)) overdue_ = std::move(wait->next);
+        for (auto** const waiter : {&socket->reader_, &socket->writer_})
+            if (*waiter) push(overdue_, *std::exchange(*waiter, nullptr));
+    while (overdue_) pop(overdue_)->drop();
+    while (due_) pop(due_)->drop();
 }
 
 void PollSet::add(Socket& socket)
@@ -219,32 +229,30 @@ void PollSet::remove(Socket& socket) noexcept
         if (events_[index].data.ptr == &socket) events_[index].data.ptr = nullptr;
 }
 
-void PollSet::begin(Socket& socket, std::uint32_t event, std::unique_ptr<Wait> wait)
+void PollSet::begin(Socket& socket, std::uint32_t event, Waiter& waiter)
 {
     if (!armed_) arm();
     ++waits_;
-    auto& place = socket.waitFor(event);
-    place = std::move(wait);
+    auto*& place = socket.waiterFor(event);
+    place = &waiter;
     if (!(socket.announced_ & event)) return;
-    socket.announced_ &= ~event;
+    socket.forget(event);
     completeLater(place, false);
 }
 
-void PollSet::complete(std::unique_ptr<Wait> wait)
+void PollSet::complete(Waiter* waiter)
 {
     --waits_;
-    auto& completed = *wait;
-    completed.complete(std::move(wait));
+    waiter->resume();
 }
 
 // Needs no memory: an end must always be possible.
-void PollSet::completeLater(std::unique_ptr<Wait>& wait, bool isAborted) noexcept
+void PollSet::completeLater(Waiter*& waiter, bool isAborted) noexcept
 {
-    if (!wait) return;
-    wait->forgetCancellation();
-    wait->isAborted = isAborted;
-    wait->next = std::move(overdue_);
-    overdue_ = std::move(wait);
+    if (!waiter) return;
+    auto* const decided = std::exchange(waiter, nullptr);
+    decided->decided(isAborted);
+    push(overdue_, *decided);
     asio::error_code ignored;
     descriptor_.cancel(ignored);
 }
@@ -252,18 +260,9 @@ void PollSet::completeLater(std::unique_ptr<Wait>& wait, bool isAborted) noexcep
 void PollSet::completeOverdue()
 {
     // Those that join meanwhile wait for the next turn. The oldest go first.
-    std::unique_ptr<Wait> oldestFirst;
-    while (auto wait = std::move(overdue_))
-    {
-        overdue_ = std::move(wait->next);
-        wait->next = std::move(oldestFirst);
-        oldestFirst = std::move(wait);
-    }
-    while (auto wait = std::move(oldestFirst))
-    {
-        oldestFirst = std::move(wait->next);
-        complete(std::move(wait));
-    }
+    if (!due_)
+        while (overdue_) push(due_, *pop(overdue_));
+    while (due_) complete(pop(due_));
 }
 
 void PollSet::arm()
@@ -275,8 +274,17 @@ void PollSet::arm()
 void PollSet::take()
 {
     if (!descriptor_.is_open()) return;
-    completeOverdue();
-    takeEvents();
+    try
+    {
+        completeOverdue();
+        takeEvents();
+    }
+    catch (...)
+    {
+        // A strand's failure, which goes to who runs the io_context; what is left has its turn all the same.
+        asio::post(executor_, [this] { take(); });
+        throw;
+    }
     const bool wasBusy = std::exchange(count_, 0) > 0;
     armed_ = false;
     if (waits_ == 0) return;
@@ -288,10 +296,17 @@ void PollSet::take()
 
 void PollSet::takeEvents()
 {
+    announceRest();
     const int count =
         ::epoll_wait(descriptor_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
     count_ = static_cast<std::size_t>(std::max(count, 0));
-    for (next_ = 0; next_ < count_;)
+    next_ = 0;
+    announceRest();
+}
+
+void PollSet::announceRest()
+{
+    while (next_ < count_)
     {
         const auto& event = events_[next_++];
         if (auto* const socket = static_cast<Socket*>(event.data.ptr)) socket->announce(event.events);

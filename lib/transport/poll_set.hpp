@@ -1,6 +1,7 @@
 #pragma once
 
 #include <strandcast/strand.hpp>
+#include <strandcast/transport.hpp>
 
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
@@ -9,7 +10,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <sys/epoll.h>
 
 namespace strandcast
@@ -20,8 +20,6 @@ namespace strandcast
 /// bytes for each socket. Part of the io_context, made with the first socket; used on its thread alone.
 class PollSet final : public asio::execution_context::service
 {
-    class Wait;
-
 public:
     /// One socket in the set, for as long as it lives; it closes the socket.
     class Socket
@@ -43,12 +41,14 @@ public:
         void noteDrained() noexcept;
 
         /// Writing would have blocked.
-        void noteFull() noexcept { announced_ &= ~std::uint32_t{EPOLLOUT}; }
+        void noteFull() noexcept { forget(EPOLLOUT); }
 
         /// End when something has come, or gone, since noteDrained() or noteFull().
         /// @throws asio::system_error with operation_aborted when cancelled, or when the socket is closed.
         [[nodiscard]] Strand<> waitReadable();
         [[nodiscard]] Strand<> waitWritable();
+        /// Transport::notifyReadable().
+        [[nodiscard]] bool notifyReadable(Waiter& waiter);
 
         /// Ends both waits. Harmless when repeated.
         void close() noexcept;
@@ -58,16 +58,20 @@ public:
         struct Initiate;
 
         [[nodiscard]] Strand<> wait(std::uint32_t event);
-        [[nodiscard]] std::unique_ptr<Wait>& waitFor(std::uint32_t event);
+        void forget(std::uint32_t event) noexcept
+        {
+            announced_ = static_cast<std::uint8_t>(announced_ & ~event);
+        }
+        [[nodiscard]] Waiter*& waiterFor(std::uint32_t event);
         void announce(std::uint32_t events);
 
         PollSet& set_;
         Socket* previous_ = nullptr;  // in the set
         Socket* next_ = nullptr;
-        std::unique_ptr<Wait> reader_;
-        std::unique_ptr<Wait> writer_;
+        Waiter* reader_ = nullptr;
+        Waiter* writer_ = nullptr;
         int descriptor_;
-        std::uint32_t announced_ = 0;  // has come while nobody waited
+        std::uint8_t announced_ = 0;  // has come while nobody waited: EPOLLIN, EPOLLOUT
         bool drained_ = false;
         bool ended_ = false;  // the peer has, or both
     };
@@ -87,13 +91,14 @@ private:
 
     void add(Socket& socket);
     void remove(Socket& socket) noexcept;
-    void begin(Socket& socket, std::uint32_t event, std::unique_ptr<Wait> wait);
-    void complete(std::unique_ptr<Wait> wait);
-    void completeLater(std::unique_ptr<Wait>& wait, bool isAborted) noexcept;
+    void begin(Socket& socket, std::uint32_t event, Waiter& waiter);
+    void complete(Waiter* waiter);
+    void completeLater(Waiter*& waiter, bool isAborted) noexcept;
     void completeOverdue();
     void arm();
     void take();
     void takeEvents();
+    void announceRest();
 
     ShardExecutor executor_;
     asio::posix::basic_stream_descriptor<ShardExecutor> descriptor_;
@@ -102,8 +107,9 @@ private:
     std::size_t count_ = 0;  // of them
     std::size_t waits_ = 0;
     Socket* sockets_ = nullptr;
-    std::unique_ptr<Wait> overdue_;  // to be completed in a later turn, the newest first
-    bool armed_ = false;             // a later turn will look
+    Waiter* overdue_ = nullptr;  // to be completed in a later turn, the newest first
+    Waiter* due_ = nullptr;      // in this one, the oldest first
+    bool armed_ = false;         // a later turn will look
 };
 
 }  // namespace strandcast

@@ -27,6 +27,7 @@ public:
     [[nodiscard]] Transfer tryRead(std::span<std::byte> buffer) override;
     [[nodiscard]] Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) override;
     [[nodiscard]] Strand<> waitReadable() override { return socket_.waitReadable(); }
+    [[nodiscard]] bool notifyReadable(Waiter& waiter) override { return socket_.notifyReadable(waiter); }
     [[nodiscard]] Strand<> waitWritable() override { return socket_.waitWritable(); }
     [[nodiscard]] bool isPeerGone() override;
     void shutdownWrite() noexcept override;

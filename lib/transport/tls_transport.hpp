@@ -46,6 +46,7 @@ public:
     /// One record at a time: small buffers share it.
     [[nodiscard]] Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) override;
     [[nodiscard]] Strand<> waitReadable() override;
+    [[nodiscard]] bool notifyReadable(Waiter& waiter) override { return wire_->notifyReadable(waiter); }
     [[nodiscard]] Strand<> waitWritable() override;
     [[nodiscard]] bool isPeerGone() override;
     void shutdownWrite() noexcept override;

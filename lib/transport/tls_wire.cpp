@@ -119,6 +119,12 @@ Strand<> TlsWire::watch(std::shared_ptr<TlsWire> wire)
     wire->changed();
 }
 
+bool TlsWire::notifyReadable(Waiter& waiter)
+{
+    if (left_.size() > maxLeft || closed_ || shared_ || watching_) return false;
+    return below_->notifyReadable(waiter);
+}
+
 Strand<> TlsWire::waitReadable()
 {
     if (left_.size() > maxLeft) return waitFlushed();

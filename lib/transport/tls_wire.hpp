@@ -41,6 +41,8 @@ public:
     void shareReading(bool isShared);
 
     [[nodiscard]] Strand<> waitReadable();
+    /// Transport::notifyReadable(), where nothing but the stream below ends the wait.
+    [[nodiscard]] bool notifyReadable(Waiter& waiter);
     [[nodiscard]] Strand<> waitFlushed();
 
     /// Ends this direction once all that was written has left.
