@@ -1,4 +1,5 @@
 #include "coro/hop.hpp"
+#include "coro/sleep.hpp"
 #include "server/client_session.hpp"
 #include "server/server_core.hpp"
 #include "support/served.hpp"
@@ -41,13 +42,19 @@ public:
     }
 };
 
-/// A stream that throws what no stream may.
+/// A stream that throws what no stream may, once its first bytes have been read.
 class ThrowingTransport final : public Transport
 {
 public:
     explicit ThrowingTransport(std::unique_ptr<Transport> inner) : inner_(std::move(inner)) {}
 
-    [[nodiscard]] Transfer tryRead(std::span<std::byte>) override { throw std::runtime_error("broken"); }
+    [[nodiscard]] Transfer tryRead(std::span<std::byte> buffer) override
+    {
+        if (hasRead_) throw std::runtime_error("broken");
+        const auto transfer = inner_->tryRead(buffer);
+        hasRead_ = transfer.outcome == Transfer::Outcome::moved;
+        return transfer;
+    }
     [[nodiscard]] Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) override
     {
         return inner_->tryWrite(buffers);
@@ -61,6 +68,7 @@ public:
 
 private:
     std::unique_ptr<Transport> inner_;
+    bool hasRead_ = false;
 };
 
 /// A router that only counts.
@@ -125,22 +133,22 @@ TEST_CASE("a conversation that ends with an exception ends as any other: the rou
             const auto core = std::make_shared<ServerCore>(io.get_executor(), WSServerOptions{});
             CountingHandler handler;
             core->attach(handler, {});
+            const auto errors = core->events().listen(serverEventKind<ServerError>());
+            co_await ServerCore::join(core, 1);
             auto ends = makeMemoryTransports(io.get_executor());
-            std::string text;
-            {
-                ClientSession session(*core, std::make_unique<ThrowingTransport>(std::move(ends.first)), 1);
-                try
-                {
-                    co_await session.run({});
-                }
-                catch (const std::runtime_error& failure)
-                {
-                    text = failure.what();
-                }
-            }
-            CHECK(text == "broken");
+            constexpr std::string_view request =
+                "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+            const auto bytes = std::as_bytes(std::span(request));
+            CHECK(ends.second->tryWrite(std::span(&bytes, 1)).size == request.size());
+            ServerCore::serve(core, std::make_unique<ThrowingTransport>(std::move(ends.first)));
+            for (int turn = 0; turn < 1'000 && handler.closedClients == 0; ++turn) co_await yieldTurn();
+            const auto error = errors->tryTake();
+            REQUIRE(error);
+            CHECK(std::get<ServerError>(*error).what == "broken");
             CHECK(handler.openedClients == 1);
             CHECK(handler.closedClients == 1);
+            co_await ServerCore::shutdown(core, 1);
             core->detach(handler);
         });
 }

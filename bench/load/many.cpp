@@ -3,9 +3,11 @@
 #include "messages.hpp"
 #include "server_cpu.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <sys/types.h>
+#include <thread>
 #include <vector>
 
 namespace load
@@ -83,9 +85,15 @@ void runIdle(const Target& target, ::pid_t server, std::size_t count)
     const auto crowd = std::make_unique<Crowd>(target);
     // What is not theirs: the first of them bring the server's own buffers.
     for (std::size_t place = 0; place < 100; ++place) crowd->add({"bench.idle"});
-    const auto before = residentBytes(server);
+    // What was needed to answer them goes back once they are quiet, with the server's next sweep.
+    const auto whenQuiet = [&]
+    {
+        std::this_thread::sleep_for(std::chrono::seconds(3));
+        return residentBytes(server);
+    };
+    const auto before = whenQuiet();
     for (std::size_t place = 0; place < count; ++place) crowd->add({"bench.idle"});
-    const auto after = residentBytes(server);
+    const auto after = whenQuiet();
     fmt::print(R"({{"count":{},"bytes":{}}})"
                "\n",
                count, (after - before) / count);

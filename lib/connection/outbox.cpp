@@ -124,7 +124,8 @@ void Outbox::consumeAll() noexcept
     auto answers = answersLeft();
     if (answers > 0) consumeAnswers(answers);
     events_.clear();
-    eventSent_ = eventBytes_ = kept_ = keptBytes_ = 0;
+    eventSent_ = eventBytes_ = keptBytes_ = 0;
+    kept_ = 0;
     eventHeldBack_ = false;
 }
 

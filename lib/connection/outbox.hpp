@@ -7,6 +7,7 @@
 #include <strandcast/backpressure.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -122,8 +123,8 @@ private:
     FrameQueue events_;
     std::size_t eventSent_ = 0;  // of the first event
     std::size_t eventBytes_ = 0;
-    std::size_t kept_ = 0;
     std::size_t keptBytes_ = 0;
+    std::uint32_t kept_ = 0;
     bool eventHeldBack_ = false;  // the first event was presented, and not taken
     bool distinct_ = false;       // those that wait are known to be on different topics
 };

@@ -1,9 +1,12 @@
 #include "connection/peer_connection.hpp"
 
+#include "coro/lean_strand.hpp"
 #include "coro/sleep.hpp"
 
 #include <asio/cancellation_state.hpp>
 #include <asio/cancellation_type.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
 #include <asio/system_error.hpp>
 #include <asio/this_coro.hpp>
 
@@ -71,8 +74,7 @@ Strand<CloseReason> PeerConnection::run(std::string received)
     std::exception_ptr failure;
     try
     {
-        if (!received.empty()) this->received(std::as_writable_bytes(std::span(received)));
-        std::string().swap(received);  // an assignment would keep the memory for as long as the connection
+        begin(std::move(received));
         co_await readAll();
     }
     catch (const asio::system_error&)
@@ -87,9 +89,49 @@ Strand<CloseReason> PeerConnection::run(std::string received)
     // The end is awaited in any case, for the writer refers to this.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     while (writing_) co_await waitForWake();
-    dropAllEvents();
+    auto reason = end();
     if (failure) std::rethrow_exception(failure);
-    co_return reason_ ? std::move(*reason_) : CloseReason{CloseCode::abnormal, {}};
+    co_return reason;
+}
+
+// By value, so that what is received is not kept for as long as the connection.
+void PeerConnection::begin(std::string received)
+{
+    if (!received.empty()) this->received(std::as_writable_bytes(std::span(received)));
+}
+
+CloseReason PeerConnection::end() noexcept
+{
+    dropAllEvents();
+    return ending_ ? std::move(ending_->reason) : CloseReason{CloseCode::abnormal, {}};
+}
+
+bool PeerConnection::Reading::await_suspend(std::coroutine_handle<> frame)
+{
+    if (turn_ == Turn::stop) return connection_.sleep(frame);
+    const auto executor = connection_.shard_.executor();
+    auto& transport = *connection_.transport_;
+    frame_ = frame;
+    if (turn_ == Turn::idle && transport.notifyReadable(*this)) return true;
+    return SleepingFrame::sleep(frame,
+                                [&](auto ended)
+                                {
+                                    if (turn_ == Turn::more)
+                                        asio::post(executor, ended);
+                                    else
+                                        asio::co_spawn(executor, transport.waitReadable(),
+                                                       [ended](std::exception_ptr) { ended(); });
+                                });
+}
+
+bool PeerConnection::sleep(std::coroutine_handle<> frame)
+{
+    return SleepingFrame::sleep(frame,
+                                [this](auto woken)
+                                {
+                                    wake_ = std::make_unique<Signal>(shard_.executor());
+                                    wake_->whenNotified(woken);
+                                });
 }
 
 Strand<> PeerConnection::readAll()
@@ -134,10 +176,10 @@ void PeerConnection::received(std::span<std::byte> bytes)
 {
     heard_ = shard_.clock().now();
     pinged_ = false;
-    if (state_ != State::open)
+    if (ending_)
     {
-        discarded_ += bytes.size();
-        if (discarded_ > options_.maxDiscardedBytes) return abandon();
+        ending_->discarded += bytes.size();
+        if (ending_->discarded > options_.maxDiscardedBytes) return abandon();
     }
     protocol_.receive(bytes);
     handleEvents();
@@ -188,30 +230,46 @@ void PeerConnection::handle(const ProtocolEvent& event)
 
 void PeerConnection::peerClosed(CloseReason reason)
 {
-    closedByPeer_ = !reason_;
-    if (!reason_) reason_ = std::make_unique<CloseReason>(std::move(reason));
+    closedByPeer_ = !ending_;
+    endFor(std::move(reason));
     dropEvents();  // who sent a Close takes no more (RFC 6455, section 5.5.1)
     takeOutput();
     state_ = State::closeSent;
-    closeDeadline_ = std::min(closeDeadline_, shard_.clock().now() + options_.closeTimeout);
+    boundEnding();
     wantFlush();
 }
 
 void PeerConnection::failed(CloseReason reason)
 {
-    if (!reason_) reason_ = std::make_unique<CloseReason>(std::move(reason));
+    endFor(std::move(reason));
     dropEvents();
     takeOutput();
     state_ = State::closeSent;
-    closeDeadline_ = std::min(closeDeadline_, shard_.clock().now() + options_.closeTimeout);
+    boundEnding();
     wantFlush();
+}
+
+// The first reason counts.
+void PeerConnection::endFor(CloseReason reason)
+{
+    if (!ending_) ending_ = std::make_unique<Ending>(Ending{std::move(reason)});
+}
+
+void PeerConnection::boundEnding()
+{
+    ending_->deadline = std::min(ending_->deadline, shard_.clock().now() + options_.closeTimeout);
 }
 
 void PeerConnection::lost()
 {
-    if (!reason_)
-        reason_ = std::make_unique<CloseReason>(CloseReason{CloseCode::abnormal, "Connection lost"});
+    endFor({CloseCode::abnormal, "Connection lost"});
     abandon();
+}
+
+void PeerConnection::sendRaw(std::string_view bytes)
+{
+    outbox_.answers() += bytes;
+    wantFlush();
 }
 
 void PeerConnection::send(std::string_view text)
@@ -338,9 +396,9 @@ void PeerConnection::ping()
 void PeerConnection::close(CloseReason reason)
 {
     if (state_ != State::open) return;
-    reason_ = std::make_unique<CloseReason>(std::move(reason));
+    endFor(std::move(reason));
     state_ = State::closing;
-    closeDeadline_ = shard_.clock().now() + options_.closeTimeout;
+    boundEnding();
     wantFlush();
     wake();
 }
@@ -463,7 +521,7 @@ PeerConnection::Flushed PeerConnection::writeAll(FrameBatch* batch)
 
 void PeerConnection::queueClose()
 {
-    protocol_.close(*reason_);
+    protocol_.close(ending_->reason);
     outbox_.answers() += protocol_.takeOutput();
     state_ = State::closeSent;
 }
@@ -494,7 +552,7 @@ void PeerConnection::checkDeadlines(Clock::time_point now) noexcept
 
 void PeerConnection::judge(Clock::time_point now)
 {
-    if (now >= closeDeadline_) return abandon();
+    if (ending_ && now >= ending_->deadline) return abandon();
     // Who is not read would not be missed.
     if (state_ == State::open && pauses_ > 0 && transport_->isPeerGone()) return lost();
     if (now >= deadline_)
@@ -514,7 +572,7 @@ void PeerConnection::heartbeat(Clock::time_point now)
         if (options_.role == Role::server)
             return closeWithoutEvents({CloseCode::policyViolation, "Heartbeat timeout"});
         // A client wants another connection, and not the last word on this one.
-        reason_ = std::make_unique<CloseReason>(CloseReason{CloseCode::abnormal, "Heartbeat timeout"});
+        endFor({CloseCode::abnormal, "Heartbeat timeout"});
         return abandon();
     }
     if (now - heard_ < options_.heartbeatInterval || std::exchange(pinged_, true)) return;

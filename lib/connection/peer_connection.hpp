@@ -11,6 +11,7 @@
 #include <strandcast/transport.hpp>
 
 #include <chrono>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -84,6 +85,22 @@ public:
     /// first, ours where we did, 1006 where it was lost. Begins with `received`, which came behind the
     /// upgrade. Cancelling insists. All strands of the connection have ended when this has.
     [[nodiscard]] Strand<CloseReason> run(std::string received);
+
+    // The same in parts, for a LeanStrand: begin(), `co_await reading()` until isOver(), then `co_await
+    // woken()` while isWriting(), and end().
+    class Reading;
+    class Woken;
+    void begin(std::string received);
+    /// What there is to read has been read, and there may be more when this ends.
+    [[nodiscard]] Reading reading() noexcept;
+    [[nodiscard]] Woken woken() noexcept;
+    [[nodiscard]] bool isOver() const noexcept { return state_ == State::over; }
+    [[nodiscard]] bool isWriting() const noexcept { return writing_; }
+    [[nodiscard]] CloseReason end() noexcept;
+
+    /// Queues what is no frame, before all frames: the response to the upgrade, which so leaves with the
+    /// first of them.
+    void sendRaw(std::string_view bytes);
 
     /// Queues a text message that is never dropped. Ignored once closing.
     void send(std::string_view text);
@@ -207,6 +224,7 @@ private:
     [[nodiscard]] Strand<> readAll();
     [[nodiscard]] Strand<> writeRest();
     [[nodiscard]] Strand<> waitForWake();
+    [[nodiscard]] bool sleep(std::coroutine_handle<> frame);
     /// `batch` is that of the turn in which all are flushed.
     [[nodiscard]] Flushed writeAll(FrameBatch* batch = nullptr);
     void queueClose();
@@ -218,6 +236,16 @@ private:
     void dropAllEvents() noexcept;
     void heartbeat(Clock::time_point now);
     void append(Opcode opcode, std::span<const std::byte> payload);
+
+    /// What is known of the end.
+    struct Ending
+    {
+        CloseReason reason;
+        Clock::time_point deadline = Clock::time_point::max();  // for the peer's part of it
+        std::size_t discarded = 0;                              // bytes of it that came meanwhile
+    };
+    void endFor(CloseReason reason);
+    void boundEnding();
 
     static constexpr std::size_t hotBytes = 192;
 
@@ -238,12 +266,60 @@ private:
     std::unique_ptr<Deflater> ownDeflater_;  // where messages refer to each other
     std::unique_ptr<Signal> wake_;           // only while the reader waits for something else than its socket
     Protocol protocol_;
-    std::unique_ptr<CloseReason> reason_;
+    std::unique_ptr<Ending> ending_;  // once it has begun
     Clock::time_point deadline_ = Clock::time_point::max();
     Clock::time_point heard_;
-    Clock::time_point closeDeadline_ = Clock::time_point::max();
     std::size_t place_ = 0;
-    std::size_t discarded_ = 0;
 };
+
+/// Sleeps until the connection's state has changed, or its writer has ended.
+class PeerConnection::Woken
+{
+public:
+    explicit Woken(PeerConnection& connection) noexcept : connection_(connection) {}
+
+    static bool await_ready() noexcept { return false; }
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame) { return connection_.sleep(frame); }
+    void await_resume() noexcept { connection_.wake_.reset(); }
+
+private:
+    PeerConnection& connection_;
+};
+
+/// Reads what there is, then sleeps until there may be more.
+class PeerConnection::Reading final : public Waiter
+{
+public:
+    explicit Reading(PeerConnection& connection) noexcept : connection_(connection) {}
+
+    [[nodiscard]] bool await_ready()
+    {
+        turn_ = connection_.readTurn();
+        return connection_.isOver();
+    }
+    [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame);
+    void await_resume() noexcept
+    {
+        if (turn_ == Turn::stop) connection_.wake_.reset();
+    }
+
+    void resume() override { frame_.resume(); }
+    void drop() noexcept override { frame_.destroy(); }
+
+private:
+    PeerConnection& connection_;
+    std::coroutine_handle<> frame_;
+    Turn turn_ = Turn::idle;
+};
+
+inline PeerConnection::Reading PeerConnection::reading() noexcept
+{
+    return Reading(*this);
+}
+
+inline PeerConnection::Woken PeerConnection::woken() noexcept
+{
+    return Woken(*this);
+}
 
 }  // namespace strandcast

@@ -46,7 +46,7 @@ void RouterCore::beginReplay(ClientSession& client, std::string request,
     auto& subscriber = Subscriber::of(client);
     const auto replay =
         std::make_shared<Replay>(std::move(request), topics, std::move(held), options_.topicLimits);
-    subscriber.replays.push_back(replay);
+    subscriber.replays.add(replay);
     client.tellSent(true);
     auto query = queryFor(topics, static_cast<std::size_t>(last), options_.topicLimits);
     if (!home_)
@@ -171,41 +171,37 @@ void RouterCore::sent(ClientSession& client)
 // As much as there is room for: what is replayed waits here, and not where it could be dropped.
 void RouterCore::feed(ClientSession& client)
 {
-    auto& replays = Subscriber::of(client).replays;
-    for (auto place = replays.begin(); place != replays.end();)
-    {
-        auto& replay = **place;
-        if (!replay.hasBegun())
+    bool hasRoom = true;
+    Subscriber::of(client).replays.eraseIf(
+        [&](const auto& replay)
         {
-            ++place;
-            continue;
-        }
-        while (const auto* const entry = replay.next())
-        {
-            const auto frame = replayFrame(*entry, replay.request(), client.deflater());
-            if (!client.hasRoomFor(frame.bytes().size())) return;
-            static_cast<void>(client.deliver(frame));
-            replay.pop();
-        }
-        std::string text;
-        appendReplayEnd(text, server_->newId(), server_->now(), replay.request(), ReplayEnd::live);
-        client.deliverAlways(SharedFrame::text(text, {}));
-        place = replays.erase(place);
-    }
+            if (!hasRoom || !replay->hasBegun()) return false;
+            while (const auto* const entry = replay->next())
+            {
+                const auto frame = replayFrame(*entry, replay->request(), client.deflater());
+                hasRoom = client.hasRoomFor(frame.bytes().size());
+                if (!hasRoom) return false;
+                static_cast<void>(client.deliver(frame));
+                replay->pop();
+            }
+            std::string text;
+            appendReplayEnd(text, server_->newId(), server_->now(), replay->request(), ReplayEnd::live);
+            client.deliverAlways(SharedFrame::text(text, {}));
+            return true;
+        });
 }
 
 void RouterCore::leaveReplays(ClientSession& client, const std::unordered_set<std::string_view>& topics)
 {
-    std::erase_if(Subscriber::of(client).replays,
-                  [&](const auto& replay)
-                  {
-                      if (!replay->forget(topics)) return false;
-                      std::string text;
-                      appendReplayEnd(text, server_->newId(), server_->now(), replay->request(),
-                                      ReplayEnd::more);
-                      static_cast<void>(client.push(text));
-                      return true;
-                  });
+    Subscriber::of(client).replays.eraseIf(
+        [&](const auto& replay)
+        {
+            if (!replay->forget(topics)) return false;
+            std::string text;
+            appendReplayEnd(text, server_->newId(), server_->now(), replay->request(), ReplayEnd::more);
+            static_cast<void>(client.push(text));
+            return true;
+        });
 }
 
 }  // namespace strandcast

@@ -331,8 +331,7 @@ void RouterCore::waitInLine(const PublishOrigin& origin, ClientSession* client, 
 void RouterCore::countWaiting(ClientSession& client)
 {
     auto& subscriber = Subscriber::of(client);
-    if (++subscriber.waitingPublishes >= options_.maxWaitingPublishesPerClient &&
-        !std::exchange(subscriber.isPaused, true))
+    if (++subscriber.waitingPublishes >= options_.maxWaitingPublishesPerClient && subscriber.pause())
         client.pause();
 }
 
@@ -343,7 +342,7 @@ void RouterCore::leaveLine(std::uint64_t number)
     if (!client || !client->data) return;
     auto& subscriber = Subscriber::of(*client);
     --subscriber.waitingPublishes;
-    if (std::exchange(subscriber.isPaused, false)) client->resume();
+    if (subscriber.goOn()) client->resume();
 }
 
 void RouterCore::letAllGoOn()
@@ -354,7 +353,7 @@ void RouterCore::letAllGoOn()
             if (!client.data) return;
             auto& subscriber = Subscriber::of(client);
             if (subscriber.asking) subscriber.asking->cancel();
-            if (std::exchange(subscriber.isPaused, false)) client.resume();
+            if (subscriber.goOn()) client.resume();
             if (const auto request = std::exchange(subscriber.deferred, nullptr))
             {
                 std::visit([&](const auto& one)

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "coro/task_group.hpp"
-#include "router/replay.hpp"
+#include "router/replays.hpp"
 #include "server/client_session.hpp"
 #include "server/request_handler.hpp"
 
-#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <variant>
@@ -28,16 +28,31 @@ struct Subscriber final : SessionData
         return static_cast<const Subscriber&>(*client.data);
     }
 
+    /// Whether it was not paused before.
+    [[nodiscard]] bool pause() noexcept
+    {
+        const bool was = isPaused;
+        isPaused = true;
+        return !was;
+    }
+    /// Whether it was paused before.
+    [[nodiscard]] bool goOn() noexcept
+    {
+        const bool was = isPaused;
+        isPaused = false;
+        return was;
+    }
+
     ClientSession& client;
-    std::vector<std::string> topics;   ///< what it is subscribed to, in the order in which it was subscribed
-    std::size_t waitingPublishes = 0;  ///< of its own, behind routes or on their way to the home shard
-    std::size_t unplacedPublishes =
-        0;  ///< of those, so many have no place in the log's or a line's order yet
+    std::vector<std::string> topics;  ///< what it is subscribed to, in the order in which it was subscribed
+    std::uint32_t waitingPublishes = 0;  ///< of its own, behind routes or on their way to the home shard
+    std::uint32_t unplacedPublishes : 31 =
+        0;                      ///< of those without a place in the log's or a line's order yet
+    bool isPaused : 1 = false;  ///< because these are too many
     /// Waits until these have one: a client's requests take effect in their order.
     std::unique_ptr<std::variant<SubscribeMessage, UnsubscribeMessage>> deferred;
-    std::unique_ptr<TaskGroup> asking;             ///< while the authorize hook is asked
-    std::vector<std::shared_ptr<Replay>> replays;  ///< that run, in the order of their requests
-    bool isPaused = false;                         ///< because these are too many
+    std::unique_ptr<TaskGroup> asking;  ///< while the authorize hook is asked
+    Replays replays;
 };
 
 }  // namespace strandcast

@@ -1,8 +1,8 @@
 // Who comes in: from the listener through the handshake to a client that is served.
 
-#include "server/server_core.hpp"
-
 #include "coro/sleep.hpp"
+#include "server/guest.hpp"
+#include "server/server_core.hpp"
 #include "server/turn_away.hpp"
 #include "transport/socket_address.hpp"
 #include "websocket/upgrade_request.hpp"
@@ -33,41 +33,6 @@ std::string textOf(const asio::ip::address& address)
 {
     return address.is_v6() ? '[' + address.to_string() + ']' : address.to_string();
 }
-
-UpgradeInfo infoOf(const AcceptedUpgrade& upgraded)
-{
-    const auto& request = upgraded.request;
-    UpgradeInfo info{request.path, request.query, std::string(*request.head.first("Host")), {}, {}, {}};
-    if (const auto origin = request.head.first("Origin")) info.origin = std::string(*origin);
-    if (const auto authorization = request.head.first("Authorization"))
-        info.authorization = std::string(*authorization);
-    info.subprotocol = upgraded.subprotocol;
-    return info;
-}
-
-/// One of the connections that a server may have, from when it is let in to its end.
-class Admission
-{
-public:
-    Admission(std::shared_ptr<ServerTotals> totals, std::size_t maxConnections)
-        : totals_(std::move(totals)),
-          admitted_(totals_->open.fetch_add(1) < maxConnections)
-    {
-        if (!admitted_) --totals_->open;
-    }
-    Admission(const Admission&) = delete;
-    Admission& operator=(const Admission&) = delete;
-    ~Admission()
-    {
-        if (admitted_) --totals_->open;
-    }
-
-    explicit operator bool() const noexcept { return admitted_; }
-
-private:
-    const std::shared_ptr<ServerTotals> totals_;
-    const bool admitted_;
-};
 
 }  // namespace
 
@@ -105,7 +70,7 @@ void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, StreamSocket soc
 void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport,
                        Arrival arrival)
 {
-    if (core->admitting_) core->run_->sessions.spawn(serve(core, std::move(transport), std::move(arrival)));
+    if (core->admitting_) core->run_->handshakes.spawn(serve(core, std::move(transport), std::move(arrival)));
 }
 
 Strand<> ServerCore::accept(std::shared_ptr<ServerCore> core, std::shared_ptr<Listener> listener)
@@ -174,7 +139,7 @@ Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
 }
 
 // Nothing where its address has as many as it may.
-std::optional<ServerCore::Arrival> ServerCore::admit(const StreamSocket& socket) const
+std::optional<Arrival> ServerCore::admit(const StreamSocket& socket) const
 {
     Arrival arrival{HandshakeSlots::Slot(totals_->handshakes), nullptr, nullptr};
     if (!totals_->addresses && totals_->proxies.isEmpty()) return arrival;
@@ -222,31 +187,22 @@ void ServerCore::refuse(StreamSocket socket)
     turnAway(transport, refusalResponse({429, tooManyOfAddress}), shard_->readBuffer());
 }
 
-/// A client, and the places that are its own for as long as it is one.
-struct ServerCore::Guest
-{
-    Guest(ServerCore& core, std::unique_ptr<const Admission> let, std::unique_ptr<Transport> transport)
-        : admission(std::move(let)),
-          session(core, std::move(transport), ++core.totals_->connections),
-          registration(core.registry_, session)
-    {
-    }
-
-    const std::unique_ptr<const Admission> admission;
-    ClientSession session;
-    const Registry::Registration registration;
-    std::string received;  // behind the upgrade
-};
-
-// What one client's strand throws ends this client, and nobody else. What the handshake needs is not held for
-// as long as the connection.
+// What one client's strand throws ends this client, and nobody else. What the handshake needs goes with it: a
+// client that is let in has a strand of its own.
 Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
                            Arrival arrival)
 {
     try
     {
-        const auto guest = co_await letIn(core, std::move(transport), arrival);
-        if (guest) co_await guest->session.run(std::move(guest->received));
+        auto upgraded = co_await shakeHands(core, *transport, arrival);
+        if (!upgraded) co_return;  // it went
+        Admission admission(core->totals_->open, core->options_.maxConnections);
+        if (admission)
+            welcome(
+                std::make_unique<Guest>(core, std::move(admission), std::move(arrival), std::move(transport)),
+                std::move(*upgraded));
+        else
+            co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded), arrival);
     }
     catch (const asio::system_error& failure)
     {
@@ -258,33 +214,45 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
     }
 }
 
-// Nobody where there is no client: it went, or was turned away. `arrival` is the caller's, and stays.
-Strand<std::unique_ptr<ServerCore::Guest>>
-ServerCore::letIn(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport, Arrival& arrival)
+// Outside the strand, whose frame stays small so.
+void ServerCore::welcome(std::unique_ptr<Guest> guest, AcceptedUpgrade upgraded)
 {
-    auto upgraded = co_await shakeHands(core, *transport, arrival);
-    if (!upgraded) co_return nullptr;
-    auto admission = std::make_unique<const Admission>(core->totals_, core->options_.maxConnections);
-    if (!*admission)
+    try
     {
-        const bool isProxied = arrival.proxied && !arrival.proxied->client.empty();
-        core->events().tell<Refused>(isProxied ? arrival.proxied->client : transport->peerAddress(),
-                                     tooManyConnections);
-        co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded));
-        co_return nullptr;
+        guest->welcome(upgraded);
+        guest->session.begin(upgraded.response, std::move(upgraded.received));
     }
-    auto guest = std::make_unique<Guest>(*core, std::move(admission), std::move(transport));
+    catch (const std::exception& failure)
+    {
+        guest->core->failed(failure, guest->session.id());
+        return void(seeOff(std::move(guest), true));
+    }
+    attend(std::move(guest));
+}
+
+LeanStrand ServerCore::attend(std::unique_ptr<Guest> guest)
+{
+    bool hasFailed = true;
+    try
+    {
+        while (!guest->session.isOver()) co_await guest->session.reading();
+        hasFailed = false;
+    }
+    catch (const std::exception& failure)
+    {
+        guest->core->failed(failure, guest->session.id());
+    }
+    seeOff(std::move(guest), hasFailed);
+}
+
+// A writer and a hook refer to the session.
+LeanStrand ServerCore::seeOff(std::unique_ptr<Guest> guest, bool hasFailed)
+{
     auto& session = guest->session;
-    if (core->authenticates_)
-        session.holdUntilAuthenticated(arrival.slot);
-    else
-        arrival.slot.release();
-    session.compress(upgraded->deflate);
-    session.setUpgrade(infoOf(*upgraded));
-    if (arrival.proxied && !arrival.proxied->client.empty())
-        session.setClientAddress(std::exchange(arrival.proxied, nullptr)->client);
-    guest->received = std::move(upgraded->received);
-    co_return guest;
+    session.abandon();
+    while (session.isWriting()) co_await session.woken();
+    if (session.hasHooks()) co_await LeanWait(guest->core->executor_, session.hooksEnded());
+    session.end(hasFailed);
 }
 
 // Nothing where its time was over, it went, or the server ends.
@@ -308,7 +276,7 @@ Strand<std::optional<AcceptedUpgrade>> ServerCore::shakeHands(std::shared_ptr<Se
 }
 
 Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport,
-                                     AcceptedUpgrade upgraded)
+                                     AcceptedUpgrade upgraded, const Arrival& arrival)
 {
     // The upgrade is complete all the same, so that a browser can read why.
     struct Deaf final : ConnectionHandler
@@ -316,7 +284,11 @@ Strand<> ServerCore::rejectOverLimit(std::shared_ptr<ServerCore> core, std::uniq
         void onText(std::string_view) override {}
     } deaf;
 
+    const bool isProxied = arrival.proxied && !arrival.proxied->client.empty();
+    core->events().tell<Refused>(isProxied ? arrival.proxied->client : transport->peerAddress(),
+                                 tooManyConnections);
     PeerConnection connection(*core->shard_, std::move(transport), core->connectionOptions_, deaf);
+    connection.sendRaw(upgraded.response);
     if (upgraded.deflate) connection.compress(*upgraded.deflate, *core->options_.deflate);
     connection.close({CloseCode::policyViolation, tooManyConnections});
     co_await connection.run(std::move(upgraded.received));

@@ -35,37 +35,39 @@ void ClientSession::compress(const std::optional<DeflateParameters>& agreed)
     if (agreed) connection_.compress(*agreed, *server_.options().deflate);
 }
 
-Strand<CloseReason> ClientSession::run(std::string received)
+void ClientSession::begin(std::string_view upgradeResponse, std::string received)
 {
-    // Whatever the conversation ends with, the end is the same.
-    std::exception_ptr failure;
-    CloseReason reason{CloseCode::internalError, "Internal error"};
+    connection_.sendRaw(upgradeResponse);
+    greet();
+    connection_.begin(std::move(received));
+}
+
+Strand<> ClientSession::hooksEnded()
+{
+    hook_->cancel();
+    return hook_->wait();
+}
+
+void ClientSession::end(bool hasFailed) noexcept
+{
+    auto reason = connection_.end();
+    if (hasFailed) reason = {CloseCode::internalError, "Internal error"};
     try
     {
-        greet();
-        reason = co_await connection_.run(std::move(received));
+        if (isAuthenticated())
+            if (auto* const handler = server_.handler()) handler->closed(*this);
+        data.reset();
+        server_.events().tell<Disconnect>(id(), std::move(reason), events_ - dropped_, dropped_);
     }
-    catch (...)
+    catch (const std::exception& failure)
     {
-        failure = std::current_exception();
+        server_.failed(failure, id());
     }
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    if (hook_)
-    {
-        hook_->cancel();
-        co_await hook_->wait();
-    }
-    if (isAuthenticated())
-        if (auto* const handler = server_.handler()) handler->closed(*this);
-    data.reset();
-    server_.events().tell<Disconnect>(id_, reason, events_ - dropped_, dropped_);
-    if (failure) std::rethrow_exception(failure);
-    co_return reason;
 }
 
 void ClientSession::greet()
 {
-    if (server_.events().wants<Connection>()) server_.events().tell<Connection>(id_, peerAddress());
+    if (server_.events().wants<Connection>()) server_.events().tell<Connection>(id(), peerAddress());
     connection_.send(server_.negotiation());
     if (server_.authenticates())
         beginAuthTimeout();
@@ -135,10 +137,10 @@ void ClientSession::handleNegotiation(const VersionNegotiationMessage& message)
 void ClientSession::beginVersion1_1(const VersionNegotiationMessage& message)
 {
     version_ = ProtocolVersion::v1_1;
-    session_ = *message.session;
-    publisher_ = publisherOf(whatHookSaid().identity.value_or(""), session_);
+    session_ = std::make_unique<const std::string>(*message.session);
+    publisher_ = publisherOf(whatHookSaid().identity.value_or(""), *session_);
     AckMessage ack{server_.newId(), server_.now(), message.id};
-    ack.clientId = id_;
+    ack.clientId = id();
     // The log knows no publish again after a reconnect.
     ack.dedupWindow = std::chrono::milliseconds(0);
     ack.maxMessageSize = server_.options().maxMessageSize;
@@ -183,11 +185,11 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
     catch (const std::exception& failure)
     {
         // A hook that throws refuses, and its text stays here. Cancelled, there is nobody left to be told.
-        if (!session.connection_.isClosing()) session.server_.failed(failure, session.id_);
+        if (!session.connection_.isClosing()) session.server_.failed(failure, session.id());
     }
     catch (...)
     {
-        session.server_.events().tell<ServerError>(session.id_, "authenticate: not a std::exception");
+        session.server_.events().tell<ServerError>(session.id(), "authenticate: not a std::exception");
     }
     try
     {
@@ -195,7 +197,7 @@ Strand<> ClientSession::authenticate(ClientSession& session, std::shared_ptr<con
     }
     catch (const std::exception& failure)
     {
-        session.server_.failed(failure, session.id_);
+        session.server_.failed(failure, session.id());
         session.connection_.closeWithoutEvents({CloseCode::internalError, "Internal error"});
     }
     session.connection_.resumeReading();
@@ -213,15 +215,14 @@ void ClientSession::authenticated(Authentication login)
 {
     if (connection_.isClosing()) return;
     if (auto* const slot = std::exchange(slot_, nullptr)) slot->release();
-    sharedLogin_ = login.identity || login.agents ? std::make_shared<const Authentication>(login) : nullptr;
     const bool saysMore = login.identity || login.agents || login.metadata || login.expiresAt;
-    login_ = saysMore ? std::make_unique<const Authentication>(std::move(login)) : nullptr;
+    login_ = saysMore ? std::make_shared<const Authentication>(std::move(login)) : nullptr;
     if (version_ == ProtocolVersion::v1_1)
-        publisher_ = publisherOf(whatHookSaid().identity.value_or(""), session_);
+        publisher_ = publisherOf(whatHookSaid().identity.value_or(""), *session_);
     authDeadline_ = Clock::time_point::max();
     armDeadline();
     connection_.setMaxMessageSize(server_.options().maxMessageSize);
-    server_.events().tell<Authenticated>(id_);
+    server_.events().tell<Authenticated>(id());
     auto* const handler = server_.handler();
     if (handler && authenticated_) return handler->reauthenticated(*this);
     if (handler) handler->opened(*this);
@@ -354,9 +355,9 @@ std::string ClientSession::peerAddress() const
 ClientInfo ClientSession::info() const
 {
     ClientInfo info;
-    info.id = id_;
+    info.id = id();
     info.peerAddress = peerAddress();
-    info.upgrade = *upgrade_;
+    info.upgrade = upgrade_.info();
     info.authenticated = isAuthenticated();
     const auto& login = whatHookSaid();
     info.identity = login.identity;

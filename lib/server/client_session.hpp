@@ -6,6 +6,7 @@
 #include "message/envelope.hpp"
 #include "server/handshake_slots.hpp"
 #include "server/request_handler.hpp"
+#include "server/upgrade_record.hpp"
 
 #include <strandcast/close_reason.hpp>
 #include <strandcast/error.hpp>
@@ -14,6 +15,7 @@
 #include <strandcast/transport.hpp>
 #include <strandcast/ws_server.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,8 +29,11 @@ namespace strandcast
 
 class ServerCore;
 
-/// One client of a server: what it is, what it may, and the conversation with it. It lives in the frame of
-/// the coroutine that awaits run(), and every strand of its has ended when that has.
+/// 64 random bits in base 36, behind a letter.
+using ClientId = std::array<char, 14>;
+
+/// One client of a server: what it is, what it may, and the conversation with it. It lives with the strand
+/// that serves it.
 class ClientSession final : private ConnectionHandler
 {
 public:
@@ -40,10 +45,7 @@ public:
 
     /// What the upgrade agreed on for its messages.
     void compress(const std::optional<DeflateParameters>& agreed);
-    void setUpgrade(UpgradeInfo upgrade)
-    {
-        upgrade_ = std::make_unique<const UpgradeInfo>(std::move(upgrade));
-    }
+    void setUpgrade(const AcceptedUpgrade& upgraded) { upgrade_ = UpgradeRecord(upgraded); }
     /// Whom the connection is of, where that is not who is connected.
     void setClientAddress(std::string address)
     {
@@ -54,8 +56,20 @@ public:
     /// What compresses events for this client, and others like it; null where none are compressed.
     [[nodiscard]] Deflater* deflater() const noexcept { return connection_.sharedDeflater(); }
 
-    /// Serves the client until its connection is over; `received` are the bytes that came behind the upgrade.
-    [[nodiscard]] Strand<CloseReason> run(std::string received);
+    // The conversation, of which a LeanStrand serves one for each client: begin() with the bytes that came
+    // behind the upgrade, `co_await reading()` until isOver(), abandon(), `co_await woken()` while
+    // isWriting(), awaits hooksEnded() where hasHooks(), and end().
+    void begin(std::string_view upgradeResponse, std::string received);
+    [[nodiscard]] PeerConnection::Reading reading() noexcept { return connection_.reading(); }
+    [[nodiscard]] bool isOver() const noexcept { return connection_.isOver(); }
+    /// It ends now: reading() in a later turn.
+    void abandon() { connection_.abandon(); }
+    [[nodiscard]] PeerConnection::Woken woken() noexcept { return connection_.woken(); }
+    [[nodiscard]] bool isWriting() const noexcept { return connection_.isWriting(); }
+    [[nodiscard]] bool hasHooks() const noexcept { return hook_ != nullptr; }
+    [[nodiscard]] Strand<> hooksEnded();
+    /// Tells who is to know. `hasFailed`: what was thrown ended it, and not what its connection says.
+    void end(bool hasFailed) noexcept;
 
     /// Answers a request with success; a publish with its event's number as well.
     void acknowledge(std::string_view messageId, std::optional<std::uint64_t> sequenceNumber = {});
@@ -100,14 +114,16 @@ public:
     void pause() noexcept { connection_.pauseReading(); }
     void resume() { connection_.resumeReading(); }
 
-    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+    [[nodiscard]] std::string id() const { return std::string(idText()); }
+    /// The same, for as long as the session lives.
+    [[nodiscard]] std::string_view idText() const noexcept { return {id_.data(), id_.size()}; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
     /// What the log knows it by as a publisher: unique among all nodes on one log, and not 0.
     [[nodiscard]] std::uint64_t publisher() const noexcept { return publisher_; }
     /// What its messages carry, both ways.
     [[nodiscard]] ProtocolVersion version() const noexcept { return version_; }
     /// Who it is, where the authenticate hook said more than yes; else null.
-    [[nodiscard]] const std::shared_ptr<const Authentication>& login() const noexcept { return sharedLogin_; }
+    [[nodiscard]] const std::shared_ptr<const Authentication>& login() const noexcept { return login_; }
     [[nodiscard]] bool isAuthenticated() const noexcept { return authenticated_; }
     [[nodiscard]] ClientInfo info() const;
 
@@ -152,14 +168,13 @@ public:
 
 private:
     PeerConnection connection_;
-    std::string id_;
+    ClientId id_;
     std::uint64_t number_;
     Timestamp connectedAt_;
-    std::unique_ptr<const UpgradeInfo> upgrade_;
+    UpgradeRecord upgrade_;
     std::unique_ptr<const std::string> clientAddress_;  // none: the peer's
-    std::string session_;                               // the client's own under 1.1.0
-    std::unique_ptr<const Authentication> login_;       // the last one, where it said more than yes
-    std::shared_ptr<const Authentication> sharedLogin_;
+    std::unique_ptr<const std::string> session_;        // the client's own under 1.1.0
+    std::shared_ptr<const Authentication> login_;       // the last one, where it said more than yes
     Clock::time_point authDeadline_ = Clock::time_point::max();
     HandshakeSlots::Slot* slot_ = nullptr;  // while it is held
     std::unique_ptr<TaskGroup> hook_;       // the authenticate hook, at most one at a time

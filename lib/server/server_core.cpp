@@ -187,6 +187,22 @@ void ServerCore::askAllToGo()
                       { session.close({CloseCode::goingAway, "Server shutting down"}); });
 }
 
+// Of a run that is over there is nobody: the next begins behind its last guest.
+void ServerCore::insistOnAll(Run& run)
+{
+    run.handshakes.cancel();
+    if (run_.get() == &run) registry_.forEach([](ClientSession& session) { session.abandon(); });
+}
+
+Strand<> ServerCore::Run::waitForAll()
+{
+    while (handshakes.size() > 0 || !guests.isNone())
+    {
+        co_await handshakes.wait();
+        co_await guests.waitForNone();
+    }
+}
+
 Strand<> ServerCore::stopTaking(std::shared_ptr<ServerCore> core, std::uint64_t run)
 {
     core->throwIfGone();
@@ -215,7 +231,7 @@ void ServerCore::insist(std::shared_ptr<ServerCore> core, std::uint64_t number)
     asio::dispatch(executor,
                    [core = std::move(core), number]
                    {
-                       if (const auto run = core->runOf(number)) run->sessions.cancel();
+                       if (const auto run = core->runOf(number)) core->insistOnAll(*run);
                    });
 }
 
@@ -230,7 +246,7 @@ Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core, std::uint64_t nu
     bool insisted = false;
     try
     {
-        co_await run->sessions.wait();
+        co_await run->waitForAll();
     }
     catch (const asio::system_error&)
     {
@@ -239,8 +255,8 @@ Strand<> ServerCore::shutdown(std::shared_ptr<ServerCore> core, std::uint64_t nu
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     if (insisted)
     {
-        run->sessions.cancel();
-        co_await run->sessions.wait();
+        core->insistOnAll(*run);
+        co_await run->waitForAll();
     }
     run->housekeeping.cancel();
     co_await run->housekeeping.wait();
@@ -340,7 +356,7 @@ void ServerCore::abandon(std::shared_ptr<ServerCore> core)
                            handler->serverGone();
                        core->shard_->tasks().cancel();
                        if (!core->run_) return;
-                       core->run_->sessions.cancel();
+                       core->insistOnAll(*core->run_);
                        core->run_->housekeeping.cancel();
                    });
 }
@@ -393,13 +409,16 @@ std::string ServerCore::newId() const
     return formatMessageId(now(), options_.random->next());
 }
 
-std::string ServerCore::newClientId() const
+ClientId ServerCore::newClientId() const
 {
-    // 64 random bits in base 36; short enough for a string to hold without an allocation.
     constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuvwxyz";
-    std::string id = "c";
-    for (auto random = options_.random->next(); id.size() < 14; random /= digits.size())
-        id += digits[random % digits.size()];
+    ClientId id{'c'};
+    auto random = options_.random->next();
+    for (auto& character : std::span(id).subspan(1))
+    {
+        character = digits[random % digits.size()];
+        random /= digits.size();
+    }
     return id;
 }
 

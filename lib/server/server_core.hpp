@@ -2,11 +2,14 @@
 
 #include "connection/peer_connection.hpp"
 #include "connection/shard.hpp"
+#include "coro/lean_strand.hpp"
 #include "coro/pool_lease.hpp"
 #include "coro/task_group.hpp"
 #include "coro/turnstile.hpp"
 #include "server/accept_pace.hpp"
 #include "server/address_places.hpp"
+#include "server/arrival.hpp"
+#include "server/guest_count.hpp"
 #include "server/handshake_deadlines.hpp"
 #include "server/handshake_slots.hpp"
 #include "server/registry.hpp"
@@ -34,6 +37,8 @@
 
 namespace strandcast
 {
+
+struct Guest;
 
 /// A client's place in the order of a server's connections, and its id.
 struct NumberedClient
@@ -119,7 +124,7 @@ public:
     [[nodiscard]] RequestHandler* handler() const noexcept { return handler_; }
     [[nodiscard]] std::string newId() const;                 ///< of a message
     [[nodiscard]] Message completed(Message message) const;  ///< with an id and a timestamp
-    [[nodiscard]] std::string newClientId() const;
+    [[nodiscard]] ClientId newClientId() const;
     [[nodiscard]] std::uint64_t newPublisher() const { return options_.random->next() | 1; }
     [[nodiscard]] std::string negotiation() const;                      ///< the first message to every client
     [[nodiscard]] std::string& scratch() noexcept { return scratch_; }  ///< for a text that is sent at once
@@ -142,35 +147,29 @@ public:
     void detach(const RequestHandler& handler) noexcept;
     [[nodiscard]] const Registry& registry() const noexcept { return registry_; }
 
+    // For guests.
+    [[nodiscard]] Registry& registry() noexcept { return registry_; }
+    [[nodiscard]] GuestCount& guests() noexcept { return run_->guests; }
+
 private:
-    /// A connection of a trusted proxy's.
-    struct Proxied
-    {
-        std::optional<asio::ip::address> proxy;  // none: it came over a Unix socket
-        std::string client;                      // whom it is of, once that is told
-    };
-
-    /// What a connection holds from when it was accepted.
-    struct Arrival
-    {
-        HandshakeSlots::Slot slot;
-        std::unique_ptr<const AddressPlaces::Place> place;  // none: its address is not counted
-        std::unique_ptr<Proxied> proxied;                   // none: it comes from nobody who is trusted
-    };
-
     /// From a start to the end of its shutdown.
     struct Run
     {
         Run(ShardExecutor executor, std::uint64_t ownNumber)
             : number(ownNumber),
               housekeeping(executor),
-              sessions(executor)
+              handshakes(executor),
+              guests(executor)
         {
         }
 
+        /// Until nobody is left, also of those who come in meanwhile.
+        [[nodiscard]] Strand<> waitForAll();
+
         const std::uint64_t number;
         TaskGroup housekeeping;  // the sweep, the handshake deadlines, the acceptor
-        TaskGroup sessions;
+        TaskGroup handshakes;
+        GuestCount guests;
     };
 
     [[nodiscard]] std::shared_ptr<Run> runOf(std::uint64_t number) const
@@ -196,15 +195,16 @@ private:
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport, Arrival arrival);
-    struct Guest;
-    [[nodiscard]] static Strand<std::unique_ptr<Guest>>
-    letIn(std::shared_ptr<ServerCore> core, std::unique_ptr<Transport> transport, Arrival& arrival);
+    static void welcome(std::unique_ptr<Guest> guest, AcceptedUpgrade upgraded);
+    static LeanStrand attend(std::unique_ptr<Guest> guest);
+    static LeanStrand seeOff(std::unique_ptr<Guest> guest, bool hasFailed);
     [[nodiscard]] static Strand<std::optional<AcceptedUpgrade>>
     shakeHands(std::shared_ptr<ServerCore> core, Transport& transport, Arrival& arrival);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
                                                   std::unique_ptr<Transport> transport,
-                                                  AcceptedUpgrade upgraded);
+                                                  AcceptedUpgrade upgraded, const Arrival& arrival);
     void askAllToGo();
+    void insistOnAll(Run& run);
     void stopListening() noexcept;
 
     const PoolLease lease_;  // the first, so that the pool outlives the rest

@@ -115,14 +115,14 @@ Strand<std::optional<AcceptedUpgrade>> acceptUpgrade(Transport& transport, const
         co_await answer(transport, std::move(*response), buffer);
         co_return std::nullopt;
     }
-    AcceptedUpgrade accepted{std::get<HttpRequest>(std::move(judged)), {}, {}, std::move(received)};
+    AcceptedUpgrade accepted{std::get<HttpRequest>(std::move(judged)), {}, {}, std::move(received), {}};
     const auto& request = accepted.request;
     accepted.subprotocol = chooseSubprotocol(request, options.subprotocols);
     std::optional<AcceptedDeflate> deflate;
     if (options.deflate) deflate = acceptDeflate(*readExtensions(request.head), *options.deflate);
     if (deflate) accepted.deflate = deflate->parameters;
-    co_await writeAll(
-        transport, upgradeResponse(request, accepted.subprotocol, deflate ? deflate->answer : std::string()));
+    accepted.response =
+        upgradeResponse(request, accepted.subprotocol, deflate ? deflate->answer : std::string());
     co_return accepted;
 }
 

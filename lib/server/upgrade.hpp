@@ -37,10 +37,12 @@ struct AcceptedUpgrade
     std::optional<std::string> subprotocol;    ///< the one that was chosen
     std::optional<DeflateParameters> deflate;  ///< what was agreed on
     std::string received;                      ///< what came behind the request
+    std::string response;                      ///< to be sent, before anything else
 };
 
-/// Reads an upgrade request and answers it. Any other request gets its answer as well, such as /healthz, and
-/// one that is refused its reason; nothing is returned once the peer has had the chance to read it. `buffer`
+/// Reads an upgrade request; who accepted it sends the response, together with the first that it has to say.
+/// Any other request gets its answer here, such as /healthz, and one that is refused its reason; nothing is
+/// returned once the peer has had the chance to read it. `buffer`
 /// is the shard's: what is read into it is used up before the next suspension, so that an upgrade holds no
 /// more than the request itself. `judgeRequest` may be empty.
 /// @throws asio::system_error where the transport is closed or fails; its owner bounds the time by closing

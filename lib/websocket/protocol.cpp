@@ -282,10 +282,11 @@ void Protocol::send(Opcode opcode, std::span<const std::byte> payload)
     if (role_ == Role::client) header.mask = makeMask(masks_->nextMask());
     std::array<std::byte, maxFrameHeaderSize> encoded;
     const auto size = encodeFrameHeader(header, encoded);
-    output_ += asText(std::span(encoded).first(size));
-    const auto begin = output_.size();
-    output_ += asText(payload);
-    if (header.mask) applyMask(std::as_writable_bytes(std::span(output_)).subspan(begin), *header.mask);
+    if (!output_) output_ = std::make_unique<std::string>();
+    *output_ += asText(std::span(encoded).first(size));
+    const auto begin = output_->size();
+    *output_ += asText(payload);
+    if (header.mask) applyMask(std::as_writable_bytes(std::span(*output_)).subspan(begin), *header.mask);
 }
 
 }  // namespace strandcast

@@ -109,8 +109,12 @@ public:
     /// 1011. The text is cut to 123 bytes, between characters; one that is not UTF-8 is left out.
     void close(const CloseReason& reason);
 
-    [[nodiscard]] bool hasOutput() const noexcept { return !output_.empty(); }
-    [[nodiscard]] std::string takeOutput() { return std::exchange(output_, {}); }
+    [[nodiscard]] bool hasOutput() const noexcept { return output_ != nullptr; }
+    [[nodiscard]] std::string takeOutput()
+    {
+        const auto output = std::exchange(output_, nullptr);
+        return output ? std::move(*output) : std::string();
+    }
 
     [[nodiscard]] bool closeSent() const noexcept { return closeSent_; }
     [[nodiscard]] bool closeReceived() const noexcept { return closeReceived_; }
@@ -147,8 +151,8 @@ private:
     std::span<std::byte> unread_;  // of what was received or, after retain(), of the assembler's own
     std::unique_ptr<Assembler>
         assembler_;  // only while a frame or a message is incomplete, or bytes are retained
-    std::unique_ptr<Inflater> inflater_;  // where the peer may compress
-    std::string output_;
+    std::unique_ptr<Inflater> inflater_;   // where the peer may compress
+    std::unique_ptr<std::string> output_;  // none: nothing was queued
     Role role_;
     bool closeSent_ = false;
     bool closeReceived_ = false;
@@ -156,6 +160,6 @@ private:
 };
 
 // Every idle client of a server has one.
-static_assert(sizeof(Protocol) <= 104);
+static_assert(sizeof(Protocol) <= 80);
 
 }  // namespace strandcast

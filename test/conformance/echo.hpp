@@ -43,8 +43,11 @@ public:
         if (deflate) connection_.compress(*deflate, deflateOptions_);
     }
 
-    [[nodiscard]] strandcast::Strand<strandcast::CloseReason> run(std::string received)
+    /// `response` is the upgrade's, where it has not been sent; `received` what came behind it.
+    [[nodiscard]] strandcast::Strand<strandcast::CloseReason> run(std::string_view response,
+                                                                  std::string received)
     {
+        if (!response.empty()) connection_.sendRaw(response);
         return connection_.run(std::move(received));
     }
 
