@@ -51,8 +51,8 @@ Strand<Pair> makeTcpPair(ShardExecutor executor)
     auto one = co_await connectTcp("127.0.0.1", std::get<TcpAddress>(listener.address()).port);
     co_await listener.wait();
     asio::error_code error;
-    auto socket = listener.tryAccept(executor, error);
-    co_return Pair(std::move(one), std::make_unique<StreamTransport>(std::move(socket)));
+    auto socket = listener.tryAccept(error);
+    co_return Pair(std::move(one), std::make_unique<StreamTransport>(executor, std::move(socket)));
 }
 
 Strand<Pair> makeUnixPair(ShardExecutor executor)

@@ -42,9 +42,9 @@ std::shared_ptr<ServerCore> ServerCore::nextPart() const
     return parts_[nextPart_ % parts_.size()].lock();
 }
 
-std::unique_ptr<Transport> ServerCore::transportOf(StreamSocket socket) const
+std::unique_ptr<Transport> ServerCore::transportOf(AcceptedSocket socket) const
 {
-    auto transport = std::make_unique<StreamTransport>(std::move(socket));
+    auto transport = std::make_unique<StreamTransport>(executor_, std::move(socket));
     if (!totals_->tls) return transport;
     return totals_->tls->secure(executor_, std::move(transport));
 }
@@ -54,7 +54,7 @@ void ServerCore::serve(const std::shared_ptr<ServerCore>& core, std::unique_ptr<
     adopt(core, std::move(transport), {HandshakeSlots::Slot(core->totals_->handshakes), nullptr, nullptr});
 }
 
-void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival)
+void ServerCore::adopt(const std::shared_ptr<ServerCore>& core, AcceptedSocket socket, Arrival arrival)
 {
     if (!core->admitting_) return;  // nobody would end it any more
     try
@@ -115,7 +115,7 @@ Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
     const auto part = core->nextPart();
     if (!part) co_return asio::error::operation_aborted;  // the handle has gone
     asio::error_code error;
-    auto socket = listener->tryAccept(part->executor_, error);
+    auto socket = listener->tryAccept(error);
     if (error == asio::error::would_block)
     {
         passage.leave();
@@ -139,14 +139,13 @@ Strand<asio::error_code> ServerCore::acceptOne(std::shared_ptr<ServerCore> core,
 }
 
 // Nothing where its address has as many as it may.
-std::optional<Arrival> ServerCore::admit(const StreamSocket& socket) const
+std::optional<Arrival> ServerCore::admit(const AcceptedSocket& socket) const
 {
     Arrival arrival{HandshakeSlots::Slot(totals_->handshakes), nullptr, nullptr};
     if (!totals_->addresses && totals_->proxies.isEmpty()) return arrival;
-    asio::error_code gone;
-    const auto endpoint = socket.remote_endpoint(gone);
-    if (gone) return arrival;
-    const auto address = ipAddressOf(endpoint);
+    const auto peer = socket.peer();
+    if (!peer) return arrival;  // it has gone
+    const auto address = ipAddressOf(*peer);
     if (totals_->proxies.trust(address))
         arrival.proxied = std::make_unique<Proxied>(Proxied{address, {}});
     else if (totals_->addresses && address && !(arrival.place = placeOf(*address)))
@@ -176,12 +175,9 @@ std::optional<HttpRefusal> ServerCore::judgeProxied(const HttpRequest& request, 
 }
 
 // Here, where it was accepted, and not on the shard that it was to be of.
-void ServerCore::refuse(StreamSocket socket)
+void ServerCore::refuse(AcceptedSocket socket)
 {
-    StreamSocket own(executor_);
-    const auto protocol = socket.local_endpoint().protocol();
-    own.assign(protocol, socket.release());
-    StreamTransport transport(std::move(own));
+    StreamTransport transport(executor_, std::move(socket));
     events().tell<Refused>(transport.peerAddress(), tooManyOfAddress);
     if (totals_->tls) return;  // a handshake would cost more than the connection
     turnAway(transport, refusalResponse({429, tooManyOfAddress}), shard_->readBuffer());

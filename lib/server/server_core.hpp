@@ -184,12 +184,12 @@ private:
                                                             std::shared_ptr<Listener> listener);
     [[nodiscard]] std::shared_ptr<ServerCore> nextPart() const;
     /// A connection that was accepted, as what its bytes go through.
-    [[nodiscard]] std::unique_ptr<Transport> transportOf(StreamSocket socket) const;
-    static void adopt(const std::shared_ptr<ServerCore>& core, StreamSocket socket, Arrival arrival);
+    [[nodiscard]] std::unique_ptr<Transport> transportOf(AcceptedSocket socket) const;
+    static void adopt(const std::shared_ptr<ServerCore>& core, AcceptedSocket socket, Arrival arrival);
     static void adopt(const std::shared_ptr<ServerCore>& core, std::unique_ptr<Transport> transport,
                       Arrival arrival);
-    [[nodiscard]] std::optional<Arrival> admit(const StreamSocket& socket) const;
-    void refuse(StreamSocket socket);
+    [[nodiscard]] std::optional<Arrival> admit(const AcceptedSocket& socket) const;
+    void refuse(AcceptedSocket socket);
     [[nodiscard]] std::unique_ptr<const AddressPlaces::Place> placeOf(const asio::ip::address& address) const;
     [[nodiscard]] std::optional<HttpRefusal> judgeProxied(const HttpRequest& request, Arrival& arrival) const;
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);

@@ -120,14 +120,22 @@ void Listener::listenAt(const StreamEndpoint& endpoint, ListenOptions options)
     throwIfFailed(address_, error);
 }
 
-StreamSocket Listener::tryAccept(ShardExecutor executor, asio::error_code& error)
+// Not by Asio, whose reactor would take the socket in for nothing: the poll set is to have it.
+AcceptedSocket Listener::tryAccept(asio::error_code& error)
 {
-    auto socket = acceptor_.accept(executor, error);
+    int accepted = -1;
+    do
+        accepted = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (accepted < 0 && errno == EINTR);
+    error = accepted >= 0 ? asio::error_code() : asio::error_code(errno, asio::error::get_system_category());
+    if (accepted >= 0) return AcceptedSocket(accepted);
+    // Some systems' word for a peer that has gone already.
+    if (error == std::errc::protocol_error) error = asio::error::connection_aborted;
     // Without a descriptor that is the error whether somebody waits or not.
     if ((error == asio::error::no_descriptors || error == std::errc::too_many_files_open_in_system) &&
         !somebodyWaits(acceptor_.native_handle()))
         error = asio::error::would_block;
-    return socket;
+    return AcceptedSocket();
 }
 
 Strand<> Listener::wait()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "transport/accepted_socket.hpp"
 #include "transport/socket_file.hpp"
 #include "transport/stream.hpp"
 
@@ -31,9 +32,8 @@ public:
     [[nodiscard]] const ListenAddress& address() const noexcept { return address_; }
     [[nodiscard]] bool isOpen() const noexcept { return acceptor_.is_open(); }
 
-    /// The next connection, if there is one now; would_block where there is none. Its strands run on
-    /// `executor`.
-    [[nodiscard]] StreamSocket tryAccept(ShardExecutor executor, asio::error_code& error);
+    /// The next connection, if there is one now; would_block where there is none.
+    [[nodiscard]] AcceptedSocket tryAccept(asio::error_code& error);
 
     /// Ends when tryAccept() is worth another attempt.
     /// @throws asio::system_error with operation_aborted when cancelled, or when it is closed.

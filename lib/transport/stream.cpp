@@ -2,11 +2,11 @@
 
 #include "transport/socket_address.hpp"
 
-#include <asio/ip/tcp.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -31,19 +31,31 @@ bool isWouldBlock(int error)
     return error == EAGAIN || error == EWOULDBLOCK;
 }
 
+// A peer that is gone already shows in the first read, and Unix has no delay.
+int withoutDelay(int descriptor)
+{
+    const int on = 1;
+    static_cast<void>(::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+    return descriptor;
+}
+
 // From here on the poll set waits for it, and Asio no more.
 int release(StreamSocket& socket)
 {
-    asio::error_code ignored;  // a peer that is gone already shows in the first read; Unix has no delay
+    asio::error_code ignored;
     socket.non_blocking(true, ignored);
-    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    return socket.release();
+    return withoutDelay(socket.release());
 }
 
 }  // namespace
 
 StreamTransport::StreamTransport(StreamSocket socket)
     : socket_(PollSet::of(socket.get_executor()), release(socket))
+{
+}
+
+StreamTransport::StreamTransport(ShardExecutor executor, AcceptedSocket socket)
+    : socket_(PollSet::of(executor), withoutDelay(socket.release()))
 {
 }
 

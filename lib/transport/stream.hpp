@@ -1,5 +1,6 @@
 #pragma once
 
+#include "transport/accepted_socket.hpp"
 #include "transport/poll_set.hpp"
 
 #include <strandcast/strand.hpp>
@@ -23,6 +24,7 @@ class StreamTransport final : public Transport
 public:
     /// @throws std::system_error where the system has no room to wait for it; it is closed then.
     explicit StreamTransport(StreamSocket socket);
+    StreamTransport(ShardExecutor executor, AcceptedSocket socket);
 
     [[nodiscard]] Transfer tryRead(std::span<std::byte> buffer) override;
     [[nodiscard]] Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) override;

@@ -89,13 +89,13 @@ private:
         while (listener_.isOpen())
         {
             asio::error_code error;
-            auto socket = listener_.tryAccept(shard_->executor(), error);
+            auto socket = listener_.tryAccept(error);
             if (error == asio::error::would_block)
                 co_await listener_.wait();
             else if (error)
                 co_await sleepFor(clock_, 100ms);  // out of descriptors, for example
             else
-                strands_.spawn(converse(std::make_unique<StreamTransport>(std::move(socket))));
+                strands_.spawn(converse(std::make_unique<StreamTransport>(shard_->executor(), std::move(socket))));
         }
     }
 
