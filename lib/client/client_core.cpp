@@ -156,7 +156,7 @@ void ClientCore::handle(ErrorMessage message)
     report(Errc::refused, error.what());
 }
 
-void ClientCore::handle(EventMessage message)
+void ClientCore::handle(EventMessage&& message)
 {
     if (const auto gap = numbers_.gapBefore(message)) sinks_.push(*gap, message.topic);
     sinks_.push(std::move(message));

@@ -78,12 +78,14 @@ void EventSinks::add(std::weak_ptr<EventTap> tap)
     const std::lock_guard lock(mutex_);
     std::erase_if(taps_, [](const auto& one) { return one.expired(); });
     taps_.push_back(std::move(tap));
+    hasTaps_ = true;
 }
 
 void EventSinks::remove(const EventTap& tap)
 {
     const std::lock_guard lock(mutex_);
     std::erase_if(taps_, [&](const auto& one) { return one.expired() || one.lock().get() == &tap; });
+    hasTaps_ = !taps_.empty();
 }
 
 // They are called without the lock: what they do is theirs.
@@ -96,9 +98,10 @@ std::vector<std::shared_ptr<EventTap>> EventSinks::taps() const
     return there;
 }
 
-void EventSinks::push(EventMessage event)
+void EventSinks::push(EventMessage&& event)
 {
-    for (const auto& tap : taps()) tap->heard(event);
+    if (hasTaps_)
+        for (const auto& tap : taps()) tap->heard(event);
     const std::lock_guard lock(mutex_);
     if (event.replay) return pushReplayed(std::move(event));
     // Copied: who is found to be gone is taken out of where it was found.
@@ -120,7 +123,7 @@ void EventSinks::push(const Gap& gap, const std::string& topic)
     for (const auto number : recipients_) give(number, gap);
 }
 
-void EventSinks::pushReplayed(EventMessage event)
+void EventSinks::pushReplayed(EventMessage&& event)
 {
     const auto replay = replays_.find(*event.replay);
     if (replay == replays_.end()) return;  // who asked for it has gone
@@ -134,13 +137,12 @@ template <typename Event>
 void EventSinks::give(std::uint64_t number, Event&& event)
 {
     const auto sink = deliveries_.find(number);
-    if (sink->second.queue->isClosed()) return forget(sink);
     if constexpr (std::is_same_v<std::remove_cvref_t<Event>, EventMessage>)
     {
         // What is new while a replay runs is in it as well, at its place.
         if (!event.replay && !sink->second.replay.empty()) return;
     }
-    sink->second.queue->push(std::forward<Event>(event));
+    if (!sink->second.queue->push(std::forward<Event>(event))) forget(sink);
 }
 
 void EventSinks::push(Lifecycle happened)

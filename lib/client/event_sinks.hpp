@@ -9,6 +9,7 @@
 #include <strandcast/topics.hpp>
 #include <strandcast/ws_client.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -45,7 +46,7 @@ public:
     void remove(const EventTap& tap);
 
     /// Gives an event to every stream that it matches; one that is replayed only to that which asked for it.
-    void push(EventMessage event);
+    void push(EventMessage&& event);
     void push(Lifecycle happened);
     /// Events of `topic` are missing: told to every stream that one of them would have been for.
     void push(const Gap& gap, const std::string& topic);
@@ -74,7 +75,7 @@ private:
     };
 
     [[nodiscard]] std::vector<std::shared_ptr<EventTap>> taps() const;
-    void pushReplayed(EventMessage event);
+    void pushReplayed(EventMessage&& event);
     template <typename Event>
     void give(std::uint64_t number, Event&& event);
     void forget(std::map<std::uint64_t, Sink>::iterator sink);
@@ -92,6 +93,7 @@ private:
     std::vector<std::uint64_t> recipients_;
     std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
     std::vector<std::weak_ptr<EventTap>> taps_;
+    std::atomic<bool> hasTaps_ = false;  // so that an event which nobody taps asks no further
     std::uint64_t lastNumber_ = 0;
     std::size_t forgetAt_ = 16;
 };

@@ -40,14 +40,18 @@ public:
     }
 
     /// On the shard's thread.
-    void push(T event)
+    /// @returns false where the reader has gone, so that nobody need push any more.
+    bool push(T&& event)
     {
-        if (keep(std::move(event))) changed_.change();
+        const auto kept = keep(std::move(event));
+        if (kept == Kept::yes) changed_.change();
+        return kept != Kept::closed;
     }
+    bool push(const T& event) { return push(T(event)); }
 
     void pushFromAnyThread(T event)
     {
-        if (keep(std::move(event))) changed_.changeFromAnyThread();
+        if (keep(std::move(event)) == Kept::yes) changed_.changeFromAnyThread();
     }
 
     /// No event comes any more; what is there can still be read. On the shard's thread.
@@ -76,10 +80,13 @@ public:
 
     [[nodiscard]] std::optional<T> tryTake() override
     {
+        std::optional<T> taken;
         const std::lock_guard lock(mutex_);
-        if (inPlace_) return std::exchange(inPlace_, std::nullopt);
-        if (events_.empty()) return std::nullopt;
-        return takeOldest();
+        if (inPlace_)
+            taken.swap(inPlace_);
+        else if (!events_.empty())
+            takeOldest(taken);
+        return taken;
     }
 
     [[nodiscard]] bool hasEnded() const override
@@ -114,31 +121,39 @@ private:
         return !std::exchange(ended_, true);
     }
 
-    [[nodiscard]] bool keep(T event)
+    enum class Kept : std::uint8_t
+    {
+        yes,
+        ended,
+        closed,
+    };
+
+    [[nodiscard]] Kept keep(T&& event)
     {
         const std::lock_guard lock(mutex_);
-        if (closed_ || ended_) return false;
+        if (closed_) return Kept::closed;
+        if (ended_) return Kept::ended;
         bytes_ += sizeOf(event);
         events_.push_back(std::move(event));
         while (events_.size() > 1 && (events_.size() > capacity_ || bytes_ > maxBytes_)) dropOldest();
-        return true;
+        return Kept::yes;
     }
 
     [[nodiscard]] std::size_t sizeOf(const T& event) const { return measure_ ? measure_(event) : 0; }
 
-    [[nodiscard]] T takeOldest()
+    void takeOldest(std::optional<T>& taken)
     {
         bytes_ -= sizeOf(events_.front());
-        T event = std::move(events_.front());
+        taken.emplace(std::move(events_.front()));
         events_.pop_front();
-        return event;
     }
 
     void dropOldest()
     {
         ++dropped_;
-        T oldest = takeOldest();
-        if (merge_) merge_(inPlace_, std::move(oldest));
+        std::optional<T> oldest;
+        takeOldest(oldest);
+        if (merge_) merge_(inPlace_, std::move(*oldest));
     }
 
     ChangeSignal changed_;

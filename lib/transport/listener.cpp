@@ -124,8 +124,7 @@ void Listener::listenAt(const StreamEndpoint& endpoint, ListenOptions options)
 AcceptedSocket Listener::tryAccept(asio::error_code& error)
 {
     int accepted = -1;
-    do
-        accepted = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    do accepted = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     while (accepted < 0 && errno == EINTR);
     error = accepted >= 0 ? asio::error_code() : asio::error_code(errno, asio::error::get_system_category());
     if (accepted >= 0) return AcceptedSocket(accepted);

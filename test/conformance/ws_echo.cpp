@@ -95,7 +95,8 @@ private:
             else if (error)
                 co_await sleepFor(clock_, 100ms);  // out of descriptors, for example
             else
-                strands_.spawn(converse(std::make_unique<StreamTransport>(shard_->executor(), std::move(socket))));
+                strands_.spawn(
+                    converse(std::make_unique<StreamTransport>(shard_->executor(), std::move(socket))));
         }
     }
 
