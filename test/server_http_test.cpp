@@ -115,6 +115,10 @@ TEST_CASE("another path is 404, another method 405, and what is no upgrade 426 w
                    CHECK(missing.starts_with("HTTP/1.1 404 Not Found\r\n"));
                    const auto posted = co_await answerTo(served, "POST /ws", host);
                    CHECK(posted.starts_with("HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n"));
+                   const auto uploaded = co_await answerTo(
+                       served, fmt::format("POST /ws HTTP/1.1\r\n{}Content-Length: 100000\r\n\r\n{}", host,
+                                           std::string(100'000, 'x')));
+                   CHECK(uploaded == posted);
                    const auto health = co_await answerTo(served, "DELETE /healthz", host);
                    CHECK(health.starts_with("HTTP/1.1 404 Not Found\r\n"));
                    const auto plain = co_await answerTo(served, "GET /ws", host);
@@ -141,6 +145,8 @@ TEST_CASE("a page of the host that is asked for may connect, whatever the ports,
                       {"localhost", "null", "403"},
                       {"localhost", "", "403"},
                       {"localhost", "localhost", "403"},
+                      {"localhost", "http://localhost@evil.example", "403"},
+                      {"localhost", "http://localhost:x@evil.example", "403"},
                       {"localhost", "http://localhost\r\nOrigin: http://localhost", "400"}});
 }
 

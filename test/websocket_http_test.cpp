@@ -81,6 +81,7 @@ TEST_CASE("an upgrade is accepted, in any case of letters, and what follows it i
           101);
     CHECK(statusOf(request("Content-Length: 0\r\n")) == 101);
     CHECK(statusOf(request({}, "GET http://server.example.com/chat HTTP/1.1")) == 101);
+    CHECK(statusOf(request({}, "GET /chat HTTP/1.2")) == 101);  // RFC 6455, 4.2.1: "HTTP/1.1 or higher"
 
     HttpHeadParser parser(HttpHeadParser::Kind::request);
     CHECK(parser.feed(request() + "\x81\x80") == request().size());
@@ -117,6 +118,8 @@ TEST_CASE("what is no request of HTTP/1.1 is refused with the status that says s
     CHECK(statusOf(request({}, "GET /chat")) == 400);
     CHECK(statusOf(request({}, "GET /chat HTTP/1.0")) == 505);
     CHECK(statusOf(request({}, "GET /chat HTTP/2.0")) == 505);
+    CHECK(statusOf(request({}, "GET /chat HTTP/1.10")) == 505);
+    CHECK(statusOf(request({}, "GET /chat HTTP/1.")) == 505);
     CHECK(statusOf(request({}, "GET /chat FTP/1.1")) == 400);
     CHECK(statusOf(request({}, "GET chat HTTP/1.1")) == 400);
     CHECK(statusOf(request({}, "GET /a b HTTP/1.1")) == 400);
@@ -126,6 +129,9 @@ TEST_CASE("what is no request of HTTP/1.1 is refused with the status that says s
     CHECK(statusOf(request("Host: other\r\n")) == 400);
     CHECK(statusOf(request("Transfer-Encoding: chunked\r\n")) == 400);
     CHECK(statusOf(request("Content-Length: 5\r\n")) == 400);
+    CHECK(statusOf(request("Content-Length: 5\r\n", "HEAD /chat HTTP/1.1")) == 400);
+    CHECK(statusOf(request("Content-Length: 5\r\n", "POST /chat HTTP/1.1")) == 405);
+    CHECK(statusOf(request("Transfer-Encoding: chunked\r\n", "PUT /chat HTTP/1.1")) == 405);
     CHECK(statusOf(request("Content-Length: +0\r\n")) == 400);
     CHECK(statusOf(request("Content-Length: 0\r\nContent-Length: 1\r\n")) == 400);
     CHECK(statusOf("GET / HTTP/1.1\nHost: x\n\n") == 400);
@@ -223,6 +229,10 @@ TEST_CASE("a client takes what answers its request, and says what is wrong with 
     CHECK(judged(without(accepted, "Sec-WebSocket-Accept")).has_value());
     CHECK(judged(without(accepted, "\r\nUpgrade")).has_value());
     CHECK(judged(without(accepted, "Connection")).has_value());
+    CHECK(judged(with(accepted, "Upgrade: websocket", "Upgrade: WebSocket")) == std::nullopt);
+    CHECK(judged(with(accepted, "Upgrade: websocket", "Upgrade: h2c, websocket")) ==
+          "the server's answer upgrades to something else");
+    CHECK(judged(with(accepted, "Connection: Upgrade", "Connection: keep-alive, upgrade")) == std::nullopt);
     CHECK(judged(with(accepted, "Connection: Upgrade", "Connection: Upgrade\r\nSec-WebSocket-Extensions: x"))
               .has_value());
     CHECK(judged(with(accepted, "Connection: Upgrade",

@@ -28,11 +28,13 @@ bool isAddressOf127(std::string_view host)
            std::ranges::count(host, '.') == 3;
 }
 
-// "null" and what has no host belongs to nobody.
+// "null" and what has no host belongs to nobody. Neither does what names a user, which no browser writes:
+// the host of "http://localhost:x@evil.example" stands behind the '@'.
 std::string_view hostOfOrigin(std::string_view origin)
 {
     const auto begin = origin.find("://");
-    return begin == std::string_view::npos ? std::string_view() : hostOf(origin.substr(begin + 3));
+    if (begin == std::string_view::npos || origin.find('@') != std::string_view::npos) return {};
+    return hostOf(origin.substr(begin + 3));
 }
 
 }  // namespace

@@ -24,6 +24,12 @@ std::optional<std::string> originForm(std::string_view target)
     return std::string(target);
 }
 
+// RFC 9110, section 2.5: a later minor version of 1 is heard as this one.
+bool isHttp1(std::string_view version)
+{
+    return version.size() == 8 && version.starts_with("HTTP/1.") && version[7] >= '1' && version[7] <= '9';
+}
+
 bool isBodiless(const HttpHead& head)
 {
     if (head.count("Transfer-Encoding") > 0) return false;
@@ -43,15 +49,17 @@ std::variant<HttpRequest, HttpRefusal> readRequest(HttpHead head)
     const auto version = line.substr(targetEnd + 1);
     if (!version.starts_with("HTTP/"))
         return HttpRefusal{400, "A request line that is not 'METHOD target HTTP/1.1'"};
-    if (version != "HTTP/1.1") return HttpRefusal{505, "HTTP/1.1 is expected"};
+    if (!isHttp1(version)) return HttpRefusal{505, "HTTP/1.1 is expected"};
     const auto target = originForm(line.substr(methodEnd + 1, targetEnd - methodEnd - 1));
     if (!target || target->find_first_of(" #") != std::string_view::npos)
         return HttpRefusal{400, "A target that is not a path"};
     if (head.count("Host") != 1) return HttpRefusal{400, "Exactly one Host is expected"};
-    if (!isBodiless(head)) return HttpRefusal{400, "A request without a body is expected"};
 
     HttpRequest request;
     request.method = line.substr(0, methodEnd);
+    // Of another method the method is what is wrong; its body is of no use, and never read as a request.
+    const bool mayHaveBody = request.method != "GET" && request.method != "HEAD";
+    if (!mayHaveBody && !isBodiless(head)) return HttpRefusal{400, "A request without a body is expected"};
     const auto question = std::min(target->find('?'), target->size());
     request.path = target->substr(0, question);
     if (question < target->size()) request.query = target->substr(question + 1);

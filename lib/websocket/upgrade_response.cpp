@@ -66,7 +66,10 @@ std::optional<std::string> judgeResponse(const HttpHead& response, const Upgrade
     const auto status = line.substr(9);
     if (status.substr(0, 3) != "101" || (status.size() > 3 && status[3] != ' '))
         return "the server answered " + printable(status);
-    if (!response.hasToken("Upgrade", "websocket") || !response.hasToken("Connection", "upgrade"))
+    // Section 4.1: the one value of Upgrade is "websocket"; Connection is a list.
+    const bool isUpgrade =
+        response.tokens("Upgrade").size() == 1 && response.hasToken("Upgrade", "websocket");
+    if (!isUpgrade || !response.hasToken("Connection", "upgrade"))
         return "the server's answer upgrades to something else";
     if (response.count("Sec-WebSocket-Accept") != 1 ||
         response.first("Sec-WebSocket-Accept") != acceptKey(request.key))
