@@ -1,9 +1,17 @@
 // A table of the rules of RFC 6455, sections 5 to 8, and of RFC 7692, section 7: what a peer says, and what
-// it is answered by a connection that echoes messages. Each is tried in both roles, whole, byte by byte, and
-// cut in two at every place. test/conformance/drive.py asks the same of both roles over real sockets.
+// it is answered by a connection that echoes messages. Each is tried in both roles, over a real socket, and
+// over a stream in memory whole, byte by byte, and cut in two at every place. test/conformance/drive.py asks
+// the same of two programs.
 
+#include "conformance/echo.hpp"
 #include "support/connection_bench.hpp"
+#include "support/streams.hpp"
+#include "transport/listener.hpp"
+#include "transport/tcp.hpp"
 
+#include <strandcast/clock.hpp>
+
+#include <asio/error.hpp>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,9 +20,12 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 using namespace strandcast;
@@ -116,6 +127,58 @@ Answers answersTo(const std::vector<std::string>& pieces, Role role, bool isComp
     return answers;
 }
 
+/// The two ends of a TCP connection to this machine.
+Strand<std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>> connectedSockets(ShardExecutor io)
+{
+    Listener listener(io, TcpAddress{"127.0.0.1", 0});
+    auto one = co_await connectTcp("127.0.0.1", std::get<TcpAddress>(listener.address()).port);
+    asio::error_code error;
+    for (;;)
+    {
+        auto socket = listener.tryAccept(io, error);
+        if (!error) co_return std::pair(std::move(one), std::make_unique<StreamTransport>(std::move(socket)));
+        REQUIRE(error == asio::error::would_block);
+        co_await listener.wait();
+    }
+}
+
+/// The same over a real socket, until its end; the peer ends its direction once it has as many answers as it
+/// is to get.
+Answers answersOverSocket(const std::string& bytes, Role role, bool isCompressed, std::size_t expected)
+{
+    ConnectionOptions options;
+    options.role = role;
+    options.protocol.maxMessageSize = maxMessage;
+    std::optional<DeflateParameters> deflate;
+    if (isCompressed) deflate.emplace().client = deflate->server = {15, true};
+    Answers answers;
+    runStrand(
+        [&](asio::io_context& io) -> Strand<>
+        {
+            auto [ours, peer] = co_await connectedSockets(io.get_executor());
+            FakeClock clock;
+            const auto shard = std::make_shared<Shard>(io.get_executor(), clock, Random::system());
+            conformance::Echo echo(*shard, std::move(ours), options, deflate, deflateOptions);
+            TaskGroup echoing(io.get_executor());
+            const auto run = [](conformance::Echo& one) -> Strand<> { co_await one.run({}); };
+            echoing.spawn(run(echo));
+            co_await writeAll(*peer, bytes);
+            std::string received;
+            for (bool isOver = false; !isOver;)
+            {
+                if (answers.size() == expected) peer->shutdownWrite();
+                const auto read = co_await readUntil(*peer, 1);
+                isOver = read.bytes.empty();
+                received += read.bytes;
+                while (const auto frame = wire::takeFrame(received)) answers.push_back(describe(*frame));
+            }
+            CHECK(received.empty());
+            peer->close();
+            co_await echoing.wait();
+        });
+    return answers;
+}
+
 /// Where the bytes are cut: everywhere, or where that is too many, in the headers' neighbourhood.
 std::vector<std::size_t> cuts(std::size_t size)
 {
@@ -130,6 +193,7 @@ void check(const Rule& rule, Role role)
     CAPTURE(rule.name);
     CAPTURE(static_cast<int>(role));
     const auto bytes = rule.said(Peer{role});
+    CHECK(answersOverSocket(bytes, role, rule.isCompressed, rule.answers.size()) == rule.answers);
     CHECK(answersTo({bytes}, role, rule.isCompressed) == rule.answers);
     if (bytes.size() <= 400)
     {

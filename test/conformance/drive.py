@@ -6,23 +6,42 @@ must get back, after RFC 6455 and RFC 7692, and is run against the server and ag
 import base64
 import hashlib
 import os
+import random
+import re
 import socket
 import struct
 import subprocess
 import sys
 import threading
+import urllib.parse
 import zlib
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 SECONDS = 30
+AGENT = 'drive.py & co/1.0'
 
 
 class Peer:
-    """The suite's side of one connection: a client of ws-echo, or a server for ws-testee."""
+    """The suite's side of one connection: a client of ws-echo, or a server for ws-testee. `deflate` holds the
+    parameters of compression that were agreed on; None is without."""
 
     def __init__(self, stream, is_client, deflate):
         self.stream, self.is_client, self.deflate = stream, is_client, deflate
-        self.buffer = b''
+        self.buffer, self.compressed = b'', 0
+
+    def context(self, side):
+        """The window's bits and whether messages refer to those before, in what this side compresses."""
+        return int(self.deflate.get(f'{side}_max_window_bits') or 15), f'{side}_no_context_takeover' not in self.deflate
+
+    def deflated(self, messages):
+        """The payloads of messages as this side may compress them, with all that was agreed on made use of."""
+        bits, takeover = self.context('client' if self.is_client else 'server')
+        squeeze = None
+        for message in messages:
+            if not squeeze or not takeover:
+                # zlib has no window of 2^8; with 2^9 it refers back by less than that.
+                squeeze = zlib.compressobj(9, zlib.DEFLATED, -max(bits, 9))
+            yield (squeeze.compress(message) + squeeze.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
     def frame(self, opcode, payload=b'', fin=True, rsv=0, masked=None):
         masked = self.is_client if masked is None else masked
@@ -80,7 +99,7 @@ class Peer:
     def read_all(self):
         """Everything up to the end: messages, control frames, and the code of a Close."""
         got, message, kind, compressed = [], b'', None, False
-        inflate = zlib.decompressobj(-15)
+        inflate = None
         try:
             while True:
                 opcode, payload, fin, rsv = self.read_frame()
@@ -100,7 +119,11 @@ class Peer:
                 if not fin:
                     continue
                 if compressed:
-                    assert self.deflate, 'compressed, and nobody agreed to it'
+                    assert self.deflate is not None, 'compressed, and nobody agreed to it'
+                    bits, takeover = self.context('server' if self.is_client else 'client')
+                    if not inflate or not takeover:
+                        inflate = zlib.decompressobj(-bits)  # which refuses what refers further back
+                    self.compressed += 1
                     message = inflate.decompress(message + b'\x00\x00\xff\xff')
                 got.append((kind, message))
         except (EOFError, ConnectionError):
@@ -256,33 +279,45 @@ def _(peer):
     expect(peer, [('close', 1000)])
 
 
-PARAMETERS = ['', 'server_no_context_takeover', 'client_no_context_takeover',
-              'server_no_context_takeover; client_no_context_takeover', 'server_max_window_bits=9',
-              'client_max_window_bits=9', 'server_max_window_bits=15; client_max_window_bits=15',
-              'server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10; client_max_window_bits=10']
+def far_and_near():
+    """Messages that repeat themselves at distances around each size of window, and each other."""
+    noise = bytes(random.Random(7).choices(b'abcdefghijklmnopqrstuvwxyz', k=33000))
+    near = [noise[:distance] + noise[:distance] for distance in (200, 300, 600, 1100, 2100, 4200, 9000, 17000, 32500)]
+    return [b'', b'x', b'{"json": "' + b'data ' * 300 + b'"}', *near, noise, noise]
+
+
+NO_CONTEXTS = ['', 'server_no_context_takeover', 'client_no_context_takeover',
+               'server_no_context_takeover; client_no_context_takeover']
+WINDOWS = [*(f'{side}_max_window_bits={bits}' for side in ('server', 'client') for bits in range(8, 16)),
+           'server_max_window_bits=15; client_max_window_bits=15', 'server_max_window_bits=8; client_max_window_bits=8']
+PARAMETERS = [*NO_CONTEXTS, *WINDOWS, *('; '.join([NO_CONTEXTS[3], windows]) for windows in WINDOWS)]
 for parameters in PARAMETERS:
-    # What compresses towards the peer refers to nothing before, and no further back than 2^9: right for all of them.
     def _(peer):
-        texts = [b'', b'x', b'{"json": "' + b'data ' * 300 + b'"}', os.urandom(3000).hex().encode()]
-        peer.send(*(peer.frame(TEXT, deflated(text, bits=9), rsv=4) for text in texts), peer.frame(CLOSE, closing()))
+        texts = far_and_near()
+        sender = threading.Thread(target=peer.send, args=(
+            *(peer.frame(TEXT, payload, rsv=4) for payload in peer.deflated(texts)), peer.frame(CLOSE, closing())))
+        sender.start()
         expect(peer, [(TEXT, text) for text in texts] + [('close', 1000)])
+        sender.join()
+        assert peer.compressed, 'nothing of it came compressed'
     case(f'compressed messages come back, [{parameters}] (RFC 7692, 7)', parameters)(_)
 
     def _(peer):
-        packed = deflated(b'fragmented ' * 200, bits=9)
+        packed, again = peer.deflated([b'fragmented ' * 200, b'fragmented ' * 300])
         parts = [packed[at:at + 5] for at in range(0, len(packed), 5)]
         peer.send(*(peer.frame(TEXT if at == 0 else CONTINUATION, part, fin=at == len(parts) - 1, rsv=0 if at else 4)
-                    for at, part in enumerate(parts)), peer.frame(TEXT, b'as it is'), peer.frame(CLOSE, closing()))
-        expect(peer, [(TEXT, b'fragmented ' * 200), (TEXT, b'as it is'), ('close', 1000)])
+                    for at, part in enumerate(parts)), peer.frame(TEXT, b'as it is'), peer.frame(BINARY, again, rsv=4),
+                  peer.frame(CLOSE, closing()))
+        expect(peer, [(TEXT, b'fragmented ' * 200), (TEXT, b'as it is'), (BINARY, b'fragmented ' * 300),
+                      ('close', 1000)])
     case(f'a compressed message in fragments, [{parameters}] (RFC 7692, 6.1)', parameters)(_)
 
 
-@case('a message may refer to the ones before (RFC 7692, 7.2.3.2)', '')
+@case('a parameter of the client that has no value may be offered (RFC 7692, 7.1.2.2)', 'client_max_window_bits')
 def _(peer):
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
-    texts = [b'the same text, again ' * 10] * 20
-    peer.send(*(peer.frame(TEXT, deflated(text, squeeze), rsv=4) for text in texts), peer.frame(CLOSE, closing()))
-    expect(peer, [(TEXT, text) for text in texts] + [('close', 1000)])
+    # As an answer, which a client gets here, it is none: the client is to fail, and says nothing.
+    peer.send(peer.frame(TEXT, b'x'), peer.frame(CLOSE, closing()))
+    expect(peer, [(TEXT, b'x'), ('close', 1000)] if peer.is_client else [])
 
 
 fails('a continuation with RSV1 fails (RFC 7692, 6)', 1002,
@@ -307,31 +342,64 @@ def accept_of(key):
     return base64.b64encode(hashlib.sha1((key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
 
 
+def agreed(head):
+    """The parameters of permessage-deflate in a head or a list of them, or None."""
+    named = re.search(r'(?im)^(?:sec-websocket-extensions: *)?permessage-deflate *(?:;(.*?))?\r?$', head)
+    if not named:
+        return None
+    pairs = [one.strip().partition('=') for one in (named[1] or '').split(';') if one.strip()]
+    assert len({name for name, _, _ in pairs}) == len(pairs), f'a parameter twice: {head}'
+    return {name: value for name, _, value in pairs}
+
+
+def extension(deflate):
+    return 'Sec-WebSocket-Extensions: ' + '; '.join(filter(None, ['permessage-deflate', deflate])) + '\r\n'
+
+
+def check_answer(offer, answer):
+    """RFC 7692, section 7.1: what a server may answer to an offer."""
+    assert 'server_no_context_takeover' in answer or 'server_no_context_takeover' not in offer, answer
+    for side in ('server', 'client'):
+        bits = answer.get(f'{side}_max_window_bits')
+        if bits is not None:
+            assert 8 <= int(bits) <= int(offer.get(f'{side}_max_window_bits') or 15), answer
+    assert 'client_max_window_bits' in offer or 'client_max_window_bits' not in answer, answer
+    assert 'server_max_window_bits' in answer or 'server_max_window_bits' not in offer, answer
+
+
 def as_client(port, deflate, run):
     with socket.create_connection(('127.0.0.1', port), SECONDS) as stream:
         key = base64.b64encode(os.urandom(16)).decode()
         request = (f'GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
                    f'Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n')
         if deflate is not None:
-            request += 'Sec-WebSocket-Extensions: ' + '; '.join(filter(None, ['permessage-deflate', deflate])) + '\r\n'
+            request += extension(deflate)
         stream.sendall((request + '\r\n').encode())
         head = read_head(stream)
         assert head.startswith('HTTP/1.1 101'), head
         assert f'Sec-WebSocket-Accept: {accept_of(key)}' in head, head
-        assert ('permessage-deflate' in head) == (deflate is not None), head
-        run(Peer(stream, True, deflate is not None))
+        answer = agreed(head)
+        assert (answer is not None) == (deflate is not None), head
+        if answer is not None:
+            offer = agreed(extension(deflate))
+            check_answer(offer, answer)
+            # A client that says what it keeps to keeps to it, whatever the answer.
+            own = {name: value for name, value in offer.items() if name.startswith('client_')}
+            answer = {**own, **answer}
+        run(Peer(stream, True, answer))
 
 
-def serve_one(stream, deflate, run):
+def serve_one(stream, target, deflate, run):
     head = read_head(stream)
+    assert head.startswith(f'GET {target} HTTP/1.1\r\n'), head
     key = [line[19:].strip() for line in head.split('\r\n') if line.lower().startswith('sec-websocket-key:')][0]
     answer = ('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
               f'Sec-WebSocket-Accept: {accept_of(key)}\r\n')
     if deflate is not None:
         assert 'permessage-deflate' in head, 'the client offers no compression'
-        answer += 'Sec-WebSocket-Extensions: ' + '; '.join(filter(None, ['permessage-deflate', deflate])) + '\r\n'
+        answer += extension(deflate)
     stream.sendall((answer + '\r\n').encode())
-    run(Peer(stream, False, deflate is not None))
+    run(Peer(stream, False, None if deflate is None else agreed(extension(deflate))))
 
 
 def drive_server(program):
@@ -348,27 +416,26 @@ def drive_server(program):
 def drive_client(program):
     with socket.create_server(('127.0.0.1', 0)) as listener:
         listener.settimeout(SECONDS)
-        client = subprocess.Popen([program, f'ws://127.0.0.1:{listener.getsockname()[1]}', 'drive'],
+        client = subprocess.Popen([program, f'ws://127.0.0.1:{listener.getsockname()[1]}', AGENT],
                                   stdout=subprocess.DEVNULL)
 
-        def answer(run, deflate=None):
+        agent = urllib.parse.quote(AGENT)
+
+        def answer(target, run, deflate=None):
             stream, _ = listener.accept()
             stream.settimeout(SECONDS)
             with stream:
-                serve_one(stream, deflate, run)
+                serve_one(stream, target, deflate, run)
 
         def count(peer):
             peer.send(peer.frame(TEXT, str(len(CASES)).encode()), peer.frame(CLOSE, closing()))
             peer.read_all()
         try:
-            answer(count)
-            for name, deflate, run in CASES:
-                # What a client is not asked to offer it need not take.
-                taken = None if deflate and ('server_max' in deflate or 'client_max' in deflate) else deflate
-                skip = deflate is not None and taken is None
-                yield 'client', name, lambda t=taken, r=run, s=skip: answer(
-                    (lambda p: (p.send(p.frame(CLOSE, closing())), p.read_all())) if s else r, t)
-            answer(lambda peer: (peer.send(peer.frame(CLOSE, closing())), peer.read_all()))
+            answer('/getCaseCount', count)
+            for number, (name, deflate, run) in enumerate(CASES, 1):
+                target = f'/runCase?case={number}&agent={agent}'
+                yield 'client', name, lambda t=target, d=deflate, r=run: answer(t, r, d)
+            answer(f'/updateReports?agent={agent}', lambda peer: (peer.send(peer.frame(CLOSE, closing())), peer.read_all()))
         finally:
             if client.poll() is None and sys.exc_info()[0]:
                 client.kill()

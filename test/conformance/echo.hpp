@@ -37,8 +37,10 @@ class Echo final : private strandcast::ConnectionHandler
 public:
     Echo(strandcast::Shard& shard, std::unique_ptr<strandcast::Transport> transport,
          const strandcast::ConnectionOptions& options,
-         const std::optional<strandcast::DeflateParameters>& deflate)
-        : connection_(shard, std::move(transport), options, *this)
+         const std::optional<strandcast::DeflateParameters>& deflate,
+         const strandcast::DeflateOptions& deflateWith = deflateOptions())
+        : deflateOptions_(deflateWith),
+          connection_(shard, std::move(transport), options, *this)
     {
         if (deflate) connection_.compress(*deflate, deflateOptions_);
     }
@@ -55,7 +57,7 @@ private:
     void onText(std::string_view text) override { connection_.send(text); }
     void onBinary(std::span<const std::byte> bytes) override { connection_.sendBinary(bytes); }
 
-    const strandcast::DeflateOptions deflateOptions_ = deflateOptions();
+    const strandcast::DeflateOptions deflateOptions_;
     strandcast::PeerConnection connection_;
 };
 

@@ -12,6 +12,7 @@
 #include <strandcast/random.hpp>
 
 #include <asio/co_spawn.hpp>
+#include <fmt/format.h>
 
 #include <charconv>
 #include <cstdio>
@@ -25,6 +26,21 @@ namespace
 using namespace strandcast;
 
 constexpr std::size_t maxMessage = 64 * 1024 * 1024;
+
+/// What may stand in a query (RFC 3986, section 2): an agent's name may be any text.
+std::string escaped(std::string_view text)
+{
+    constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    std::string out;
+    for (const char character : text)
+    {
+        if (plain.find(character) != std::string_view::npos)
+            out += character;
+        else
+            out += fmt::format("%{:02X}", static_cast<unsigned char>(character));
+    }
+    return out;
+}
 
 /// Keeps the last text that comes.
 class Listener final : public ConnectionHandler
@@ -40,11 +56,11 @@ private:
 class Testee
 {
 public:
-    Testee(asio::io_context& io, std::string url, std::string agent)
+    Testee(asio::io_context& io, std::string url, std::string_view agent)
         : shard_(std::make_shared<Shard>(io.get_executor(), clock_, random_)),
           options_(conformance::connectionOptions(Role::client, maxMessage)),
           url_(std::move(url)),
-          agent_(std::move(agent)),
+          agent_(escaped(agent)),
           sweep_(io.get_executor())
     {
         while (url_.ends_with('/')) url_.pop_back();
