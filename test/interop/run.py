@@ -38,6 +38,17 @@ def command(client):
     return ["node", client]
 
 
+def make_certificate(folder):
+    """The files of a certificate for this machine, which vouches for itself, and of its key."""
+    if not shutil.which("openssl"):
+        skip("openssl is not installed")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=strandcast test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return str(certificate), str(key)
+
+
 class Server:
     """`strandcast serve` on a free port; asked to end it has to end well."""
 

@@ -8,23 +8,16 @@ Where the openssl command or python3-websockets is missing this says so and exit
 """
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
 
-from run import Server, python_with_websockets, skip
+from run import Server, make_certificate, python_with_websockets
 
 TIMEOUT = 30
 strandcast = sys.argv[1]
-
-
-def issue(folder):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/CN=strandcast test", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
-                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
 
 
 def s_client(port, folder, text, *arguments):
@@ -155,8 +148,6 @@ def our_client_tells_what_is_wrong_with_openssls_server(_, folder):
 
 
 def main():
-    if not shutil.which("openssl"):
-        skip("openssl is not installed")
     python_with_websockets()
     cases = [openssl_speaks_tls_1_2_and_1_3_with_our_server, openssl_does_not_get_tls_1_1_from_our_server,
              openssl_may_not_renegotiate, websockets_speaks_wss_with_our_server, our_client_speaks_wss_with_websockets,
@@ -164,7 +155,7 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        issue(folder)
+        make_certificate(folder)
         server = Server(strandcast, "--tls-cert", folder / "cert.pem", "--tls-key", folder / "key.pem", "--rate-limit", "off")
         port = server.url.rsplit(":", 1)[1]
         for case in cases:

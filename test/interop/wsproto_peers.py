@@ -17,7 +17,7 @@ import tempfile
 import threading
 import traceback
 
-from run import SKIPPED, TOKEN, Server
+from run import SKIPPED, TOKEN, Server, make_certificate
 
 try:
     import wsproto
@@ -171,15 +171,6 @@ def our_command_publishes_to_it(strandcast, authority, certificate, key):
     assert program.returncode == 0, program.returncode
     assert published == [{'n': number} for number in range(20)], published
     assert closed and closed[0].startswith('closed: 1000'), closed
-
-
-def make_certificate(folder):
-    key, certificate = folder / 'key.pem', folder / 'certificate.pem'
-    made = subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-                           '-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=localhost',
-                           '-addext', 'subjectAltName=DNS:localhost'], capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    return str(certificate), str(key)
 
 
 def cases(strandcast, certificate, key):
