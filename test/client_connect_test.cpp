@@ -1,3 +1,4 @@
+#include "client/url.hpp"
 #include "support/blocked_lookups.hpp"
 #include "support/outcome.hpp"
 #include "support/run.hpp"
@@ -169,7 +170,8 @@ TEST_CASE("a server that says nothing costs connectTimeout, wherever it falls si
             [&](asio::io_context& io) -> asio::awaitable<void>
             {
                 ScriptedServer server(io, silence);
-                WSClient client(io, {.url = server.url(), .token = "t", .connectTimeout = 50ms});
+                WSClient client(
+                    io, {.url = server.url() + "/?token=sesame", .token = "t", .connectTimeout = 50ms});
                 outcome = co_await outcomeOf(client.connect());
                 CHECK_FALSE(client.isConnected());
                 co_await until([&] { return server.running() == 0; });
@@ -177,8 +179,36 @@ TEST_CASE("a server that says nothing costs connectTimeout, wherever it falls si
             });
         CHECK(outcome.errc == Errc::timedOut);
         CHECK_MESSAGE(outcome.says("within 50 ms"), outcome.text);
+        CHECK_MESSAGE(!outcome.says("sesame"), outcome.text);
         CHECK_MESSAGE(outcome.says("127.0.0.1:"), outcome.text);
     }
+}
+
+TEST_CASE("what is secret in a URL is in no text of it")
+{
+    const auto refusalOf = [](const char* text)
+    {
+        try
+        {
+            return Url::parse(text).shown;
+        }
+        catch (const Error& error)
+        {
+            return std::string(error.what());
+        }
+    };
+    CHECK(refusalOf("ws://host:81/@path?token=sesame") == "ws://host:81/@path");
+    CHECK(refusalOf("wss+unix:/run/it.sock:/path?token=sesame") == "wss+unix:/run/it.sock:/path");
+    for (const auto* const wrong :
+         {"ws://me:sesame@host", "ws://me:sesame@host/@?x=sesame", "ws://host:0/?token=sesame",
+          "http://me:sesame@host", "me:sesame@host", "ws://ho st?token=sesame", "ws+unix:x?token=sesame"})
+    {
+        const auto text = refusalOf(wrong);
+        CAPTURE(text);
+        CHECK(text.find("invalid URL '") != std::string::npos);
+        CHECK(text.find("sesame") == std::string::npos);
+    }
+    CHECK(refusalOf("ws://me:sesame@host").find("'ws://***@host'") != std::string::npos);
 }
 
 TEST_CASE("why a server closed at once is in the text of the failure")

@@ -339,6 +339,25 @@ def a_watcher_that_loses_its_server_says_so_and_fails():
         assert "lost: close code 1001, Server shutting down" in watcher.process.stderr.read()
 
 
+def no_token_is_in_any_line():
+    with serve("--token", "sesame") as server:
+        url = server.url + "/?token=sesame"
+        with sub(url, "a", "--token", "sesame") as watcher:
+            assert run("pub", url, "a", "1", "--token", "sesame").returncode == 0
+            assert run("pub", url, "a", "1", "--token", "sesam").returncode == 1
+            refused = run("pub", url, "a", "1", "--token", "sesame-not")
+            assert refused.returncode == 1 and "sesame" not in refused.stderr, refused
+            assert server.end() == 0 and watcher.process.wait(TIMEOUT) == 1
+            lost = watcher.process.stderr.read()
+            assert "lost: close code 1001" in lost and "sesame" not in lost, lost
+        server.errors.seek(0)
+        said = server.process.stdout.read() + server.errors.read()
+        assert "sesam" not in said, said
+    for command in [["pub", url, "a", "1"], ["pub", "ws://me:sesame@localhost", "a", "1"]]:
+        failed = run(*command)
+        assert failed.returncode == 1 and failed.stderr.count("\n") == 1 and "sesame" not in failed.stderr, failed
+
+
 def a_watcher_whose_reader_goes_ends_quietly():
     with serve() as server, sub(server.url, "a") as watcher:
         watcher.process.stdout.close()  # and no event comes that could not be written

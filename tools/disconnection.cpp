@@ -7,8 +7,8 @@ namespace tool
 
 std::string describeLoss(const std::string& url, const strandcast::CloseReason& reason)
 {
-    auto line =
-        fmt::format("the connection to {} is lost: close code {}", url, static_cast<int>(reason.code));
+    auto line = fmt::format("the connection to {} is lost: close code {}", url.substr(0, url.find('?')),
+                            static_cast<int>(reason.code));
     return reason.text.empty() ? line : line + ", " + reason.text;
 }
 

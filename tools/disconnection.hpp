@@ -7,7 +7,7 @@
 namespace tool
 {
 
-/// The line that tells of the loss of the connection to `url`.
+/// The line that tells of the loss of the connection to `url`, whose query is left out: a token may be in it.
 [[nodiscard]] std::string describeLoss(const std::string& url, const strandcast::CloseReason& reason);
 
 }  // namespace tool

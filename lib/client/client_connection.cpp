@@ -52,7 +52,7 @@ Strand<> ClientCore::failAtDeadline(std::shared_ptr<ClientCore> core)
 std::exception_ptr ClientCore::noConnectionInTime() const
 {
     return std::make_exception_ptr(
-        Error(Errc::timedOut, fmt::format("cannot connect to {}: no connection within {} ms", options_.url,
+        Error(Errc::timedOut, fmt::format("cannot connect to {}: no connection within {} ms", url_.shown,
                                           options_.connectTimeout.count())));
 }
 
@@ -198,7 +198,7 @@ void ClientCore::ended(const CloseReason& reason)
     if (!attempt_.failure)
         attempt_.failure = std::make_exception_ptr(Error(
             Errc::connectFailed, fmt::format("cannot connect to {}: the server ended the connection: {}",
-                                             options_.url, describe(reason))));
+                                             url_.shown, describe(reason))));
 }
 
 }  // namespace strandcast

@@ -68,9 +68,9 @@ ClientCore::ClientCore(ShardExecutor executor, WSClientOptions options)
 Error ClientCore::endedError() const
 {
     if (gone_) return Error(Errc::cancelled, "the client has gone");
-    if (lastReason_ == CloseReason()) return Error(Errc::disconnected, "not connected to " + options_.url);
+    if (lastReason_ == CloseReason()) return Error(Errc::disconnected, "not connected to " + url_.shown);
     return Error(Errc::disconnected,
-                 fmt::format("not connected to {}: {}", options_.url, describe(lastReason_)));
+                 fmt::format("not connected to {}: {}", url_.shown, describe(lastReason_)));
 }
 
 void ClientCore::requireOwner() const

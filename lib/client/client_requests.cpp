@@ -89,7 +89,7 @@ Strand<> ClientCore::awaitTurn(std::shared_ptr<ClientCore> core, Request& reques
     if (core->line_.empty() && core->hasRoom()) co_return;
     if (!core->isReady() && !request.wasSent && core->line_.size() >= core->options_.queueSize)
         throw Error(Errc::queueFull, fmt::format("{} requests wait for a connection to {} already",
-                                                 core->line_.size(), core->options_.url));
+                                                 core->line_.size(), core->url_.shown));
     SendLine::Place place(core->line_, core->executor_, request.ticket);
     while (!place.isFirst() || !core->hasRoom())
     {

@@ -30,9 +30,23 @@ std::uint16_t defaultPort(bool isSecure)
     return isSecure ? 443 : 80;
 }
 
+// A query may hold a token, which is for nobody to read in a log.
+std::string_view withoutQuery(std::string_view url)
+{
+    return url.substr(0, url.find('?'));
+}
+
+// Nor is a password, with which a URL is refused.
 [[noreturn]] void refuse(std::string_view url, std::string_view why)
 {
-    throw Error(Errc::invalidArgument, fmt::format("invalid URL '{}': {}", url, why));
+    const auto shown = withoutQuery(url);
+    const auto scheme = shown.find("://");
+    const auto user = scheme == std::string_view::npos ? 0 : scheme + 3;
+    const auto at = shown.rfind('@');
+    const bool hasUser = at != std::string_view::npos && at >= user;
+    throw Error(Errc::invalidArgument,
+                fmt::format("invalid URL '{}{}{}': {}", shown.substr(0, hasUser ? user : 0),
+                            hasUser ? "***" : "", shown.substr(hasUser ? at : 0), why));
 }
 
 bool isVisible(char character)
@@ -72,6 +86,7 @@ Url parseUnix(std::string_view text, bool isSecure)
     url.socketPath = rest.substr(0, pathEnd);
     if (url.socketPath.size() < 2 || url.socketPath.front() != '/')
         refuse(text, "ws+unix:/socket[:/path] is expected");
+    url.shown = withoutQuery(text);
     rest.remove_prefix(pathEnd);
     if (rest.starts_with(':')) rest.remove_prefix(1);
     if (!rest.empty() && rest.front() != '/' && rest.front() != '?')
@@ -117,6 +132,7 @@ Url Url::parse(std::string_view text)
         if (url.host.find(':') != std::string::npos) refuse(text, "an IPv6 address is expected in brackets");
     }
     if (url.host.empty()) refuse(text, "the host is missing");
+    url.shown = withoutQuery(text);
     if (portBegin != std::string_view::npos) url.port = portOf(authority.substr(portBegin + 1), text);
     return url;
 }

@@ -16,6 +16,7 @@ struct Url
     bool isSecure = false;        ///< wss
     std::string target = "/";     ///< path and query
     std::string socketPath = {};  ///< of a Unix domain socket, where it is one; the host is localhost then
+    std::string shown = {};       ///< the text of it for a log: without the query, where a token may be
 
     /// For people: "host:80", "[::1]:80" or "unix:/socket".
     [[nodiscard]] std::string place() const;
