@@ -378,3 +378,26 @@ TEST_CASE("JSON nests as deep as the server's limit says and no deeper")
                    CHECK(brief(still) == "pong deep");
                });
 }
+
+TEST_CASE("a message comes in as many frames as the server's limit says, and one more ends with 1009")
+{
+    const auto inFrames = [](std::size_t count)
+    {
+        const auto text = request("ping", "p");
+        auto bytes = wire::masked(wire::text, text.substr(0, 1), false);
+        for (std::size_t number = 2; number < count; ++number)
+            bytes += wire::masked(wire::continuation, "", false);
+        return bytes + wire::masked(wire::continuation, text.substr(1));
+    };
+    withServer({.maxFramesPerMessage = 20},
+               [&](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   co_await peer.write(inFrames(20));
+                   const auto pong = co_await peer.message();
+                   CHECK(brief(pong) == "pong p");
+                   co_await peer.write(inFrames(21));
+                   const auto end = co_await peer.closed();
+                   CHECK(end == "1009 Too many fragments");
+               });
+}

@@ -184,10 +184,11 @@ struct WSServerOptions
     std::size_t maxMessageSize = 4 * 1024 * 1024;  ///< bytes, of what a compressed one inflates to as well;
                                                    ///< larger: closed with 1009
     std::size_t maxUnauthenticatedMessageSize = 64 * 1024;  ///< the same before an accepted `auth`
-    std::size_t maxJsonDepth = 128;                         ///< nested deeper: INVALID_MESSAGE
-    std::size_t maxRequestLineSize = 8 * 1024;  ///< bytes of the upgrade request's first line; over it: 414
-    std::size_t maxHeaderCount = 100;           ///< header lines of the upgrade request; over it: 431
-    std::size_t maxHeaderSize = 16 * 1024;      ///< bytes of the upgrade request in all; over it: 431
+    std::size_t maxFramesPerMessage = 1'000'000;  ///< fragments of a message; one more: closed with 1009
+    std::size_t maxJsonDepth = 128;               ///< nested deeper: INVALID_MESSAGE
+    std::size_t maxRequestLineSize = 8 * 1024;    ///< bytes of the upgrade request's first line; over it: 414
+    std::size_t maxHeaderCount = 100;             ///< header lines of the upgrade request; over it: 431
+    std::size_t maxHeaderSize = 16 * 1024;        ///< bytes of the upgrade request in all; over it: 431
     std::size_t replyBytes = 256 * 1024;       ///< answers that a client has not taken: above, it is not read
     std::size_t queueSize = 1'000;             ///< events that wait for a client; WSRouter sets its own
     std::size_t queueBytes = 4 * 1024 * 1024;  ///< the same in bytes; one event always fits

@@ -60,6 +60,7 @@ ConnectionOptions connectionOptionsOf(const WSServerOptions& options, bool authe
     connection.role = Role::server;
     connection.protocol.maxMessageSize =
         authenticates ? options.maxUnauthenticatedMessageSize : options.maxMessageSize;
+    connection.protocol.maxFramesPerMessage = options.maxFramesPerMessage;
     connection.protocol.acceptBinary = false;
     connection.outbox = {options.queueSize, options.queueBytes};
     connection.maxAnswerBytes = options.replyBytes;
