@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <iterator>
+#include <malloc.h>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,6 +17,12 @@ inline std::size_t openDescriptors()
     // One of them is the listing's own.
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {})) -
            1;
+}
+
+/// Bytes that are allocated; 0 under a sanitizer, which has an allocator of its own.
+inline std::size_t allocatedBytes()
+{
+    return ::mallinfo2().uordblks;
 }
 
 /// The process may have this many descriptors open, or as many as it had, until this ends.
