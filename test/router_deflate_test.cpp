@@ -1,3 +1,4 @@
+#include "support/pooled.hpp"
 #include "support/served.hpp"
 #include "websocket/deflater.hpp"
 #include "websocket/inflater.hpp"
@@ -7,6 +8,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,7 +44,8 @@ asio::awaitable<std::string> offer(RawPeer& peer, std::uint16_t port, std::strin
 }
 
 /// A client that takes compressed messages, with its version-negotiation read.
-asio::awaitable<RawPeer> compressingPeer(Served& served, std::string extensions = "permessage-deflate")
+template <typename Server>
+asio::awaitable<RawPeer> compressingPeer(Server& served, std::string extensions = "permessage-deflate")
 {
     RawPeer peer(served.io);
     const auto answer = co_await offer(peer, served.server.port(), std::move(extensions));
@@ -50,9 +55,10 @@ asio::awaitable<RawPeer> compressingPeer(Served& served, std::string extensions 
     co_return peer;
 }
 
-std::string inflated(const std::string& payload)
+/// With a window of no more than this, past which nothing may refer.
+std::string inflated(const std::string& payload, std::uint8_t windowBits = withoutContext.windowBits)
 {
-    Inflater inflater(withoutContext);
+    Inflater inflater({windowBits, false});
     std::string text;
     CHECK(inflater.inflate(std::as_bytes(std::span(payload)), text, 1 << 20) == Inflater::Outcome::ok);
     CHECK(inflater.endMessage(text, 1 << 20) == Inflater::Outcome::ok);
@@ -67,9 +73,15 @@ std::string compressedFrame(std::string_view text)
     return wire::masked(0x40U | wire::text, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+/// An event that repeats itself, further back than a small window reaches.
 std::string large(std::string_view id)
 {
-    return request("publish", id, R"("topic":"a","data":")" + std::string(2'000, 'x') + '"');
+    std::minstd_rand random(3);
+    std::string once;
+    for (int count = 0; count < 700; ++count) once += static_cast<char>('a' + random() % 26);
+    std::string data;
+    for (int count = 0; count < 10; ++count) data += once;
+    return request("publish", id, R"("topic":"a","data":")" + data + '"');
 }
 
 asio::awaitable<wire::Frame> nextFrame(RawPeer& peer)
@@ -111,7 +123,44 @@ TEST_CASE("an event is compressed once for all who take it so, and comes as it i
             CHECK(first.payload.size() < expected.payload.size() / 5);
             CHECK(first == second);
             CHECK(inflated(first.payload) == expected.payload);
-            CHECK(inflated(third.payload) == expected.payload);
+            CHECK(inflated(third.payload, 9) == expected.payload);
+        },
+        deflating());
+}
+
+TEST_CASE("on a pool every shard's subscribers get what is compressed, each as it takes it")
+{
+    withPool(
+        3, {},
+        [](Pooled& pooled) -> asio::awaitable<void>
+        {
+            std::vector<RawPeer> listeners;
+            for (int number = 0; number < 9; ++number)
+            {
+                // Of each kind one on each shard.
+                const std::string extensions =
+                    number / 3 == 1 ? "permessage-deflate; server_max_window_bits=9" : "permessage-deflate";
+                listeners.push_back(number / 3 == 2 ? co_await pooled.peer()
+                                                    : co_await compressingPeer(pooled, extensions));
+                co_await subscribed(listeners.back());
+            }
+            std::vector<RawPeer> speakers;
+            for (int number = 0; number < 3; ++number) speakers.push_back(co_await pooled.peer());
+            constexpr int rounds = 20;
+            for (int round = 0; round < rounds; ++round)
+                for (auto& speaker : speakers) co_await speaker.send(large(fmt::format("m-{}", round)));
+            for (std::size_t event = 0; event < rounds * speakers.size(); ++event)
+            {
+                const auto expected = co_await nextFrame(listeners.back());
+                CHECK_FALSE(expected.rsv1);
+                for (std::size_t number = 0; number + 1 < listeners.size(); ++number)
+                {
+                    const auto frame = co_await nextFrame(listeners[number]);
+                    CHECK(frame.rsv1 == (number < 6));
+                    CHECK((frame.rsv1 ? inflated(frame.payload, number < 3 ? 15 : 9) : frame.payload) ==
+                          expected.payload);
+                }
+            }
         },
         deflating());
 }
