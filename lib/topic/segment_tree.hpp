@@ -70,13 +70,17 @@ public:
     [[nodiscard]] Index star(Index parent) noexcept { return child(parent, "*", starHash_); }
     [[nodiscard]] Index hash(Index parent) noexcept { return child(parent, "#", hashHash_); }
 
-    /// Fetches at once what will be asked one after another: memory that is far takes longer than all else.
+    /// Fetches at once what will be asked one after another, the buckets and then their nodes: memory that is
+    /// far takes longer than all else.
     void prefetchChildren(Index parent, std::uint64_t literal) const noexcept
     {
         const auto& node = nodes_[parent];
-        if (node.literals > 0) prefetch(parent, literal);
-        if (node.hasStar) prefetch(parent, starHash_);
-        if (node.hasHash) prefetch(parent, hashHash_);
+        if (node.literals > 0) prefetch(&headOf(parent, literal));
+        if (node.hasStar) prefetch(&headOf(parent, starHash_));
+        if (node.hasHash) prefetch(&headOf(parent, hashHash_));
+        if (node.literals > 0) prefetchFirst(headOf(parent, literal));
+        if (node.hasStar) prefetchFirst(headOf(parent, starHash_));
+        if (node.hasHash) prefetchFirst(headOf(parent, hashHash_));
     }
 
     /// Where it throws, nothing has changed.
@@ -128,10 +132,18 @@ private:
         return bucket < buckets_ ? bucket : bucket & (mask >> 1);
     }
 
-    void prefetch([[maybe_unused]] Index parent, [[maybe_unused]] std::uint64_t hash) const noexcept
+    [[nodiscard]] const Index& headOf(Index parent, std::uint64_t hash) const noexcept
+    {
+        return heads_[bucketOf(parent, hash)];
+    }
+
+    // Of a bucket's nodes the one that is most likely meant.
+    void prefetchFirst(Index head) const noexcept { prefetch(&nodes_[head]); }
+
+    static void prefetch([[maybe_unused]] const void* place) noexcept
     {
 #ifdef __GNUC__
-        __builtin_prefetch(&heads_[bucketOf(parent, hash)]);
+        __builtin_prefetch(place);
 #endif
     }
 

@@ -164,7 +164,12 @@ private:
                            isFirst = false;
                        });
         for (const auto [node, isHash] : reached_)
-            if (!tree_[node].content.empty()) matching_.push_back(node);
+        {
+            const auto& content = tree_[node].content;
+            if (content.empty()) continue;
+            content.prefetch();
+            matching_.push_back(node);
+        }
     }
 
     void takeStep(std::string_view segment, bool withStar)
