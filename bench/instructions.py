@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Counts what an event costs in instructions and allocations, on its way through a server without a kernel, and fails
-where that has risen above its ceiling. Instructions can be compared from run to run, as times cannot.
+"""Counts what an event costs in instructions, allocations and compressions, on its way through a server without a
+kernel, and fails where that has risen above its ceiling. Instructions can be compared from run to run, as times cannot.
 
     instructions.py HOT_PATH
 
@@ -20,6 +20,7 @@ CEILINGS = {
     'instructions per publish': 19_000,
     'allocations per delivery': 0,
     'allocations per publish': 11,
+    'compressions per publish': 1,  # however many take it so
 }
 
 
@@ -34,6 +35,13 @@ def run(program, subscribers):
     return int(collected.group(1)) / 2, json.loads(ended.stdout)['allocations']
 
 
+def compressions(program):
+    ended = subprocess.run([program, str(MANY), str(PUBLISHES), 'compressed'], capture_output=True, text=True)
+    if ended.returncode:
+        sys.exit(f'instructions.py: {program} failed:\n{ended.stderr}')
+    return json.loads(ended.stdout)['deflates'] / PUBLISHES
+
+
 def main():
     if not shutil.which('valgrind'):
         print('valgrind is not installed')
@@ -44,6 +52,7 @@ def main():
         each = (more - less) / (MANY - FEW) / PUBLISHES
         costs[f'{kind} per delivery'] = each
         costs[f'{kind} per publish'] = less / PUBLISHES - each * FEW
+    costs['compressions per publish'] = compressions(sys.argv[1])
     failed = 0
     for name, cost in costs.items():
         isTooMuch = round(cost, 2) > CEILINGS[name]
