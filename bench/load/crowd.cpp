@@ -18,8 +18,7 @@ Crowd::~Crowd()
 std::size_t Crowd::add(const std::vector<std::string>& topics)
 {
     const auto place = peers_.size();
-    auto& peer =
-        peers_.emplace_back(target_.port, 2 + static_cast<unsigned>(place / 10'000), target_.isCompressed);
+    auto& peer = peers_.emplace_back(target_, 2 + static_cast<unsigned>(place / 10'000));
     peer.finishUpgrade();
     if (!target_.token.empty())
     {

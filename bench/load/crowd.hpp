@@ -1,23 +1,15 @@
 #pragma once
 
 #include "peer.hpp"
+#include "target.hpp"
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace load
 {
-
-/// Where to, and as whom.
-struct Target
-{
-    std::uint16_t port = 0;
-    std::string token;  ///< none: no auth
-    bool isCompressed = false;
-};
 
 /// Many peers of one server, polled without ever sleeping, so that no wake-up is charged to the server.
 class Crowd

@@ -21,7 +21,7 @@ struct FanOut
 };
 
 /// Publishes, and checks that each subscriber gets each event of its topics once and in order. Prints what
-/// the server's CPU was, and from publish to last delivery the latency.
+/// the server's CPU was for each delivery.
 void runFanOut(const Target& target, ::pid_t server, const FanOut& work);
 
 /// `connections`, each with one publish to a topic of nobody's in flight: `publishes` acks in all.

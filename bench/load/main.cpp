@@ -1,13 +1,15 @@
 // The load of the network benchmarks: speaks to a server or to the floor in raw frames, checks every
 // delivery, and prints one line of JSON with what the server's process used.
 //
-//   load PORT PID [--token T] [--compressed] WORKLOAD NUMBER...
+//   load PORT PID [--token T] [--compressed] [--tls] WORKLOAD NUMBER...
 //
 //   fanout SUBSCRIBERS WINDOW BYTES PUBLISHES     topics SUBSCRIBERS TOPICS EACH WINDOW PUBLISHES
 //   pattern SUBSCRIBERS WINDOW BYTES PUBLISHES    requests CONNECTIONS PUBLISHES
-//   upgrades COUNT      connects COUNT      idle COUNT      hold COUNT SECONDS
+//   latency OTHER-PORT SUBSCRIBERS BYTES PUBLISHES
+//   upgrades COUNT     connects COUNT     idle COUNT SECONDS     hold COUNT SECONDS
 
 #include "fan_out.hpp"
+#include "latency.hpp"
 #include "many.hpp"
 
 #include <cstdio>
@@ -22,9 +24,9 @@ using namespace load;
 
 int usage()
 {
-    std::fputs(
-        "usage: load PORT PID [--token T] [--compressed] WORKLOAD NUMBER... (see bench/load/main.cpp)\n",
-        stderr);
+    std::fputs("usage: load PORT PID [--token T] [--compressed] [--tls] WORKLOAD NUMBER... (see "
+               "bench/load/main.cpp)\n",
+               stderr);
     return 2;
 }
 
@@ -46,14 +48,17 @@ bool run(const Target& target, ::pid_t server, std::string_view work, const std:
                    .topics = numbers[1],
                    .topicsEach = numbers[2],
                    .publishes = numbers[4]});
+    else if (is("latency", 4))
+        runLatency(target, static_cast<std::uint16_t>(numbers[0]),
+                   {.subscribers = numbers[1], .window = 1, .dataSize = numbers[2], .publishes = numbers[3]});
     else if (is("requests", 2))
         runRequests(target, server, numbers[0], numbers[1]);
     else if (is("upgrades", 1))
         runUpgrades(target, server, numbers[0]);
     else if (is("connects", 1))
         runConnects(target, server, numbers[0]);
-    else if (is("idle", 1))
-        runIdle(target, server, numbers[0]);
+    else if (is("idle", 2))
+        runIdle(target, server, numbers[0], numbers[1]);
     else if (is("hold", 2))
         runHold(target, server, numbers[0], numbers[1]);
     else
@@ -74,6 +79,8 @@ int main(int count, char** arguments)
             target.token = words[++index];
         else if (words[index] == "--compressed")
             target.isCompressed = true;
+        else if (words[index] == "--tls")
+            target.isSecure = true;
         else
             rest.push_back(words[index]);
     }

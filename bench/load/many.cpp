@@ -3,11 +3,9 @@
 #include "messages.hpp"
 #include "server_cpu.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <sys/types.h>
-#include <thread>
 #include <vector>
 
 namespace load
@@ -38,7 +36,7 @@ void runBatches(const Target& target, ::pid_t server, std::size_t count, Step st
     {
         std::vector<Peer> peers;
         peers.reserve(batch);
-        for (std::size_t place = 0; place < batch; ++place) peers.emplace_back(target.port, 2U);
+        for (std::size_t place = 0; place < batch; ++place) peers.emplace_back(target, 2U);
         for (auto& peer : peers) peer.finishUpgrade();
         step(peers);
     };
@@ -80,20 +78,18 @@ void runUpgrades(const Target& target, ::pid_t server, std::size_t count)
     runBatches(target, server, count, [](std::vector<Peer>&) {});
 }
 
-void runIdle(const Target& target, ::pid_t server, std::size_t count)
+void runIdle(const Target& target, ::pid_t server, std::size_t count, std::size_t seconds)
 {
     const auto crowd = std::make_unique<Crowd>(target);
     // What is not theirs: the first of them bring the server's own buffers.
     for (std::size_t place = 0; place < 100; ++place) crowd->add({"bench.idle"});
-    // What was needed to answer them goes back once they are quiet, with the server's next sweep.
-    const auto whenQuiet = [&]
-    {
-        std::this_thread::sleep_for(std::chrono::seconds(3));
-        return residentBytes(server);
-    };
-    const auto before = whenQuiet();
+    const auto before = residentBytes(server);
     for (std::size_t place = 0; place < count; ++place) crowd->add({"bench.idle"});
-    const auto after = whenQuiet();
+    const auto wall = wallNow();
+    while (wallNow() - wall < static_cast<std::int64_t>(seconds) * 1'000'000'000)
+        crowd->poll([](std::size_t, std::string_view text)
+                    { fail("an idle client got " + std::string(text)); });
+    const auto after = residentBytes(server);
     fmt::print(R"({{"count":{},"bytes":{}}})"
                "\n",
                count, (after - before) / count);

@@ -14,8 +14,9 @@ void runConnects(const Target& target, ::pid_t server, std::size_t count);
 /// The same with nothing but the upgrade and the end.
 void runUpgrades(const Target& target, ::pid_t server, std::size_t count);
 
-/// Connects `count` clients that do nothing: what each adds to the server's resident memory.
-void runIdle(const Target& target, ::pid_t server, std::size_t count);
+/// Connects `count` clients that do nothing, and holds them for `seconds`: what each adds to the server's
+/// resident memory.
+void runIdle(const Target& target, ::pid_t server, std::size_t count, std::size_t seconds);
 
 /// Holds `count` clients, of which 1% publish once per second, for `seconds`: the server's share of a core.
 void runHold(const Target& target, ::pid_t server, std::size_t count, std::size_t seconds);

@@ -27,14 +27,20 @@ inline std::string subscribeMessage(const std::vector<std::string>& topics)
         list);
 }
 
+/// `size` bytes of JSON, which hold `number`.
+inline std::string eventData(std::uint64_t number, std::size_t size)
+{
+    constexpr std::size_t around = 25;  // {"n":"0000000000","p":""}
+    return fmt::format(R"({{"n":"{:010}","p":"{:x<{}}"}})", number, "", size > around ? size - around : 0);
+}
+
 /// A publish with `size` bytes of data, which hold `number`.
 inline std::string publishMessage(std::string_view topic, std::uint64_t number, std::size_t size)
 {
-    constexpr std::size_t around = 25;  // {"n":"0000000000","p":""}
     return fmt::format(
-        R"({{"id":"{0:08}","type":"publish","version":"1.0.0","timestamp":1700000000000,"topic":"{1}",)"
-        R"("data":{{"n":"{2:010}","p":"{3:x<{4}}"}}}})",
-        number % 100'000'000, topic, number, "", size > around ? size - around : 0);
+        R"({{"id":"{:08}","type":"publish","version":"1.0.0","timestamp":1700000000000,"topic":"{}",)"
+        R"("data":{}}})",
+        number % 100'000'000, topic, eventData(number, size));
 }
 
 /// The number that an event's data holds, or nothing where it holds none.

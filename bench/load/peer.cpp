@@ -4,75 +4,15 @@
 
 #include <zlib.h>
 
-#include <arpa/inet.h>
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 namespace load
 {
 
-void fail(const std::string& what)
+Peer::Peer(const Target& target, unsigned from) : wire_(target, from), isCompressed_(target.isCompressed)
 {
-    std::fprintf(stderr, "load: %s\n", what.c_str());
-    std::exit(1);
-}
-
-namespace
-{
-
-[[noreturn]] void failed(const char* what)
-{
-    fail(std::string(what) + ": " + std::strerror(errno));
-}
-
-::sockaddr_in address(unsigned host, std::uint16_t port)
-{
-    ::sockaddr_in result{};
-    result.sin_family = AF_INET;
-    result.sin_port = htons(port);
-    result.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
-    return result;
-}
-
-}  // namespace
-
-Peer::Peer(std::uint16_t port, unsigned from, bool isCompressed)
-    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-      isCompressed_(isCompressed)
-{
-    if (socket_ < 0) failed("socket");
-    const int on = 1;
-    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::setsockopt(socket_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-    const auto own = address(from, 0);
-    if (::bind(socket_, reinterpret_cast<const ::sockaddr*>(&own), sizeof own) != 0) failed("bind");
-    const auto server = address(1, port);
-    if (::connect(socket_, reinterpret_cast<const ::sockaddr*>(&server), sizeof server) != 0)
-        failed("connect");
-    requestUpgrade(port);
-}
-
-Peer::Peer(Peer&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)),
-      isCompressed_(other.isCompressed_),
-      received_(std::move(other.received_)),
-      joined_(std::move(other.joined_)),
-      waiting_(std::move(other.waiting_)),
-      mask_(other.mask_)
-{
-}
-
-Peer::~Peer()
-{
-    if (socket_ >= 0) ::close(socket_);
+    requestUpgrade(target.port);
 }
 
 void Peer::requestUpgrade(std::uint16_t port)
@@ -82,9 +22,7 @@ void Peer::requestUpgrade(std::uint16_t port)
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     if (isCompressed_) request += "Sec-WebSocket-Extensions: permessage-deflate\r\n";
     request += "\r\n";
-    if (::send(socket_, request.data(), request.size(), MSG_NOSIGNAL) !=
-        static_cast<::ssize_t>(request.size()))
-        failed("send");
+    if (wire_.write(request) != request.size()) fail("the request for the upgrade did not fit");
 }
 
 void Peer::finishUpgrade()
@@ -92,9 +30,8 @@ void Peer::finishUpgrade()
     std::array<char, 4096> buffer;
     while (received_.find("\r\n\r\n") == std::string::npos)
     {
-        const auto size = ::recv(socket_, buffer.data(), buffer.size(), 0);
-        if (size <= 0) failed("the upgrade");
-        received_.append(buffer.data(), static_cast<std::size_t>(size));
+        wire_.waitReadable();
+        received_.append(buffer.data(), wire_.read(buffer));
     }
     if (!received_.starts_with("HTTP/1.1 101")) fail("no upgrade: " + received_);
     if (isCompressed_ && received_.find("permessage-deflate") == std::string::npos)
@@ -126,17 +63,13 @@ void Peer::queue(std::string_view text)
 void Peer::flush()
 {
     if (waiting_.empty()) return;
-    const auto size = ::send(socket_, waiting_.data(), waiting_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (size < 0 && errno != EAGAIN) failed("send");
-    if (size > 0) waiting_.erase(0, static_cast<std::size_t>(size));
+    waiting_.erase(0, wire_.write(waiting_));
 }
 
 std::string_view Peer::receive(std::span<char> buffer)
 {
-    const auto size = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (size < 0 && errno == EAGAIN) return {};
-    if (size <= 0) failed("the server has closed a connection");
-    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(size));
+    const std::string_view bytes(buffer.data(), wire_.read(buffer));
+    if (bytes.empty()) return {};
     if (received_.empty()) return bytes;
     joined_.assign(received_).append(bytes);
     received_.clear();
@@ -212,8 +145,7 @@ void Peer::waitFor(std::string_view part)
     while (!isFound)
     {
         flush();
-        ::pollfd asked{socket_, POLLIN, 0};
-        if (::poll(&asked, 1, 30'000) <= 0) fail("no answer in 30 s");
+        wire_.waitReadable();
         read(buffer,
              [&](std::string_view text)
              {

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "target.hpp"
+#include "wire.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,20 +12,14 @@
 namespace load
 {
 
-/// One raw client: a socket, the upgrade, masked frames out and a splitter of frames in. It blocks while it
+/// One raw client: a wire, the upgrade, masked frames out and a splitter of frames in. It blocks while it
 /// connects and never afterwards, and gives up with a message on whatever the server should not do.
 class Peer
 {
 public:
-    /// Connects from the loopback address 127.0.0.`from`, so that many have ports enough.
-    Peer(std::uint16_t port, unsigned from, bool isCompressed = false);
-    Peer(Peer&& other) noexcept;
-    Peer& operator=(Peer&&) = delete;
-    Peer(const Peer&) = delete;
-    Peer& operator=(const Peer&) = delete;
-    ~Peer();
+    Peer(const Target& target, unsigned from);
 
-    [[nodiscard]] int socket() const noexcept { return socket_; }
+    [[nodiscard]] int socket() const noexcept { return wire_.socket(); }
 
     /// Masks `text` and puts its frame behind what waits to be sent.
     void queue(std::string_view text);
@@ -53,6 +50,9 @@ public:
     /// Blocks until a message holds `part`.
     void waitFor(std::string_view part);
 
+    /// When the kernel received what was read last: see Wire::stamp().
+    [[nodiscard]] std::int64_t stamp() const noexcept { return wire_.stamp(); }
+
 private:
     struct Frame
     {
@@ -69,15 +69,12 @@ private:
     /// A message that refers to none before, as a server of ours sends them.
     [[nodiscard]] static std::string_view inflate(std::string_view payload);
 
-    int socket_ = -1;
-    bool isCompressed_ = false;
+    Wire wire_;
+    bool isCompressed_;
     std::string received_;  // what is incomplete
     std::string joined_;    // it, with what came behind
     std::string waiting_;   // to be sent
     std::uint32_t mask_ = 0x9E3779B9;
 };
-
-/// Ends the program: the run is worth nothing.
-[[noreturn]] void fail(const std::string& what);
 
 }  // namespace load

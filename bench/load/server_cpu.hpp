@@ -31,4 +31,12 @@ private:
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+/// The clock of the kernel's stamps.
+[[nodiscard]] inline std::int64_t stampNow()
+{
+    ::timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 }  // namespace load
