@@ -1,5 +1,6 @@
 #include "message/envelope.hpp"
 #include "message/json_scanner.hpp"
+#include "message/plain_length.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message.hpp>
@@ -325,6 +326,61 @@ TEST_CASE("what is wrong with a text is told with its place and what was expecte
     CHECK(check("[1 2]")->text() == "',' or ']' was expected at byte 3");
     CHECK(check("1 x")->text() == "the end was expected at byte 2");
     CHECK(check("\"abc")->text() == "the end of the string was expected at byte 4");
+}
+
+TEST_CASE("a character that does not stand for itself is found wherever it is, byte for byte")
+{
+    const auto isOther = [](char character)
+    {
+        const auto byte = static_cast<unsigned char>(character);
+        return byte < 0x20 || byte == '"' || byte == '\\';
+    };
+    for (std::size_t size = 0; size <= 50; ++size)
+    {
+        for (std::size_t place = 0; place <= size; ++place)
+        {
+            for (int byte = 0; byte < 256; ++byte)
+            {
+                // It ends where its allocation does, so that the sanitizer sees a byte read too many.
+                const auto text = std::make_unique<char[]>(size);
+                std::memset(text.get(), 'x', size);
+                const auto odd = static_cast<char>(byte);
+                if (place < size) text[place] = odd;
+                const std::string_view view(text.get(), size);
+                const bool isFound = place < size && isOther(odd);
+                bool isRight = plainLength(view) == (isFound ? place : size);
+                const auto from = size / 3;
+                isRight = isRight &&
+                          plainLength(view, from) == (isFound && place >= from ? place - from : size - from);
+                isRight = isRight && isPlainAscii(view) == (place == size || (!isFound && byte < 0x80));
+                if (!isRight) FAIL("byte ", byte, " at ", place, " of ", size);
+                if (place == size) break;
+            }
+        }
+    }
+}
+
+TEST_CASE("a string of any length, with an escape or its end anywhere, is scanned as Boost.JSON scans it")
+{
+    for (std::size_t size = 0; size <= 40; ++size)
+    {
+        for (std::size_t place = 0; place <= size; ++place)
+        {
+            for (const std::string_view odd : {"\"", "\\", "\\n", "\\u00e9", "\n", "\x7f", "\xc3\xa9"})
+            {
+                auto text = '"' + std::string(size, 'x') + '"';
+                text.insert(1 + place, odd);
+                for (const std::string_view behind :
+                     {"", " ", "              ", ",\"aaaaaaaaaaaaaaaaaaaaaa\""})
+                {
+                    const auto whole = behind.starts_with(',') ? '[' + text + std::string(behind) + ']'
+                                                               : text + std::string(behind);
+                    CAPTURE(whole);
+                    REQUIRE(isJson(whole) == isJsonToBoost(whole));
+                }
+            }
+        }
+    }
 }
 
 TEST_CASE("a string comes out of JSON as it went in")

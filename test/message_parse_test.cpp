@@ -1,4 +1,5 @@
 #include "message/envelope.hpp"
+#include "message/fields.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message.hpp>
@@ -97,6 +98,42 @@ Timestamp timestampOf(std::string_view number)
 }
 
 }  // namespace
+
+TEST_CASE("a field is known by its whole name, and by no other")
+{
+    const auto isKnown = [](const std::string& name)
+    {
+        const auto text = "{\"" + name + "\":1}";
+        Fields fields;
+        REQUIRE(!fields.read(text, 8));
+        for (std::size_t field = 0; field < fieldCount; ++field)
+            if (!fields[static_cast<Field>(field)].empty())
+                return toString(static_cast<Field>(field)) == name;
+        return false;
+    };
+    for (std::size_t field = 0; field < fieldCount; ++field)
+    {
+        const std::string name(toString(static_cast<Field>(field)));
+        CAPTURE(name);
+        CHECK(isKnown(name));
+        for (std::size_t place = 0; place < name.size(); ++place)
+        {
+            auto other = name;
+            other[place] = '.';
+            CHECK_FALSE(isKnown(other));
+            // 'topic' is a name as well as the front of 'topics'.
+            const auto front = name.substr(0, place);
+            CHECK(isKnown(front) == (front == "topic" || front == "message"));
+            // Written with an escape it is the same name.
+            Fields fields;
+            const auto text = fmt::format(R"({{"{}\u{:04x}{}":1}})", name.substr(0, place),
+                                          static_cast<unsigned>(name[place]), name.substr(place + 1));
+            REQUIRE(!fields.read(text, 8));
+            CHECK(fields[static_cast<Field>(field)] == "1");
+        }
+        CHECK_FALSE(isKnown(name + "s2"));
+    }
+}
 
 TEST_CASE("each of the ten messages is read with all of its fields")
 {

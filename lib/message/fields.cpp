@@ -1,6 +1,7 @@
 #include "message/fields.hpp"
 
 #include <bit>
+#include <cstdint>
 #include <string>
 
 namespace strandcast
@@ -53,14 +54,52 @@ constexpr auto fieldsOfLength = []
     return fields;
 }();
 
+// Of names of up to 16 characters, these and the length tell any two apart.
+struct NameWords
+{
+    std::uint64_t front;
+    std::uint64_t back;
+
+    friend constexpr bool operator==(const NameWords&, const NameWords&) = default;
+};
+
+// The compiler makes one load of it.
+template <std::size_t size>
+constexpr std::uint64_t charactersAt(std::string_view text, std::size_t position)
+{
+    std::uint64_t word = 0;
+    for (std::size_t index = 0; index < size; ++index)
+        word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[position + index])) << (8 * index);
+    return word;
+}
+
+constexpr NameWords wordsOf(std::string_view name)
+{
+    const auto size = name.size();
+    if (size >= 8) return {charactersAt<8>(name, 0), charactersAt<8>(name, size - 8)};
+    if (size >= 4) return {charactersAt<4>(name, 0), charactersAt<4>(name, size - 4)};
+    if (size >= 2) return {charactersAt<2>(name, 0), charactersAt<2>(name, size - 2)};
+    return {size == 0 ? 0 : charactersAt<1>(name, 0), 0};
+}
+
+constexpr auto wordsOfNames = []
+{
+    std::array<NameWords, fieldCount> words{};
+    for (std::size_t field = 0; field < fieldCount; ++field) words[field] = wordsOf(names[field]);
+    return words;
+}();
+
 // fieldCount where it is none.
 std::size_t fieldOf(std::string_view name)
 {
     if (name.size() > longestName) return fieldCount;
-    for (auto candidates = fieldsOfLength[name.size()]; candidates != 0; candidates &= candidates - 1)
+    auto candidates = fieldsOfLength[name.size()];
+    if (candidates == 0) return fieldCount;
+    const auto words = wordsOf(name);
+    for (; candidates != 0; candidates &= candidates - 1)
     {
         const auto field = static_cast<std::size_t>(std::countr_zero(candidates));
-        if (names[field] == name) return field;
+        if (wordsOfNames[field] == words && (name.size() <= 16 || names[field] == name)) return field;
     }
     return fieldCount;
 }
@@ -72,9 +111,50 @@ std::string_view toString(Field field) noexcept
     return names[static_cast<std::size_t>(field)];
 }
 
+// What programs write: no space between the fields, and nearly all values are strings without escapes, or
+// whole numbers. Whatever else is right or wrong is read once more, from the beginning.
+bool Fields::readCompact(std::string_view text, JsonScanner& scanner)
+{
+    const auto at = [&](std::size_t position) { return position < text.size() ? text[position] : '\0'; };
+    std::size_t position = 0;
+    if (at(position) != '{') return false;
+    do {
+        if (at(++position) != '"') return false;
+        const auto keyBegin = ++position;
+        position += plainLength(text, position);
+        if (at(position) != '"' || at(position + 1) != ':') return false;
+        const auto key = text.substr(keyBegin, position - keyBegin);
+        const auto begin = position += 2;
+        if (at(position) == '"')
+        {
+            ++position;
+            position += plainLength(text, position);
+            if (at(position) != '"') return false;
+            ++position;
+        }
+        else if (at(position) >= '1' && at(position) <= '9')
+        {
+            while (at(position) >= '0' && at(position) <= '9') ++position;
+        }
+        else
+        {
+            scanner.moveTo(position);
+            const auto value = scanner.scanValue(1);
+            if (!value) return false;
+            position += value->size();
+        }
+        if (at(position) != ',' && at(position) != '}') return false;
+        if (const auto field = fieldOf(key); field < fieldCount)
+            values_[field] = text.substr(begin, position - begin);
+    } while (text[position] == ',');
+    return position + 1 == text.size();
+}
+
 std::optional<JsonError> Fields::read(std::string_view text, std::size_t maxDepth)
 {
     JsonScanner scanner(text, maxDepth);
+    if (readCompact(text, scanner)) return std::nullopt;
+    scanner = JsonScanner(text, maxDepth);
     const auto failed = [&](std::string_view expected)
     {
         static_cast<void>(scanner.fail(expected));
@@ -106,13 +186,11 @@ std::optional<JsonError> Fields::read(std::string_view text, std::size_t maxDept
 
 void Fields::set(std::string_view escapedKey, std::string_view value)
 {
-    std::string unescaped;
-    if (escapedKey.find('\\') != std::string_view::npos)
-    {
-        unescaped = unescapeJson(escapedKey);
-        escapedKey = unescaped;
-    }
-    if (const auto field = fieldOf(escapedKey); field < fieldCount) values_[field] = value;
+    auto field = fieldOf(escapedKey);
+    // No name has a backslash.
+    if (field == fieldCount && escapedKey.find('\\') != std::string_view::npos)
+        field = fieldOf(unescapeJson(escapedKey));
+    if (field < fieldCount) values_[field] = value;
 }
 
 }  // namespace strandcast

@@ -1,5 +1,6 @@
 #include "message/json_scanner.hpp"
 
+#include "message/plain_length.hpp"
 #include "message/utf8_prefix.hpp"
 
 #include <fmt/format.h>
@@ -7,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <iterator>
 
 namespace strandcast
@@ -57,31 +57,6 @@ private:
     std::array<std::uint64_t, deepestNesting / bits + 1> words_;  // not initialised
     std::size_t cleared_ = 0;                                     // below this depth they are
 };
-
-bool isPlain(char character)
-{
-    return static_cast<unsigned char>(character) >= 0x20 && character != '"' && character != '\\';
-}
-
-// How many characters at the front of `text` stand for themselves in a string. Eight at a time: of a word's
-// bytes the highest bit tells which are below 0x20, or a quote, or a backslash (and sometimes one right above
-// such a byte, which does not matter: the first one counts).
-std::size_t plainLength(std::string_view text)
-{
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    constexpr std::uint64_t highs = 0x8080808080808080;
-    const auto zeros = [](std::uint64_t word) { return (word - ones) & ~word & highs; };
-    std::size_t length = 0;
-    for (; length + sizeof(std::uint64_t) <= text.size(); length += sizeof(std::uint64_t))
-    {
-        std::uint64_t word = 0;
-        std::memcpy(&word, text.data() + length, sizeof word);
-        const auto controls = (word - ones * 0x20) & ~word & highs;
-        if (controls | zeros(word ^ (ones * '"')) | zeros(word ^ (ones * '\\'))) break;
-    }
-    while (length < text.size() && isPlain(text[length])) ++length;
-    return length;
-}
 
 void appendUtf8(std::string& out, std::uint32_t codePoint)
 {
@@ -175,24 +150,7 @@ std::nullopt_t JsonScanner::failTooDeep() noexcept
     return std::nullopt;
 }
 
-void JsonScanner::skipSpace() noexcept
-{
-    while (position_ < text_.size())
-    {
-        const char character = text_[position_];
-        if (character != ' ' && character != '\t' && character != '\n' && character != '\r') return;
-        ++position_;
-    }
-}
-
-bool JsonScanner::take(char character) noexcept
-{
-    if (position_ >= text_.size() || text_[position_] != character) return false;
-    ++position_;
-    return true;
-}
-
-std::optional<std::string_view> JsonScanner::scanValue(std::size_t depth) noexcept
+std::optional<std::string_view> JsonScanner::scanOther(std::size_t depth) noexcept
 {
     const auto begin = position_;
     if (peek() != '{' && peek() != '[')
@@ -254,13 +212,13 @@ std::optional<std::string_view> JsonScanner::scanValue(std::size_t depth) noexce
     }
 }
 
-std::optional<std::string_view> JsonScanner::scanString() noexcept
+std::optional<std::string_view> JsonScanner::scanAnyString() noexcept
 {
     if (!take('"')) return fail("a string");
     const auto begin = position_;
     for (;;)
     {
-        position_ += plainLength(text_.substr(position_));
+        position_ += plainLength(text_, position_);
         if (take('"')) return text_.substr(begin, position_ - begin - 1);
         if (!take('\\')) return fail(atEnd() ? "the end of the string" : "no control character");
         if (!scanEscape()) return fail("an escape");

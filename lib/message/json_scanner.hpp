@@ -1,5 +1,7 @@
 #pragma once
 
+#include "message/plain_length.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -27,19 +29,45 @@ class JsonScanner
 public:
     JsonScanner(std::string_view text, std::size_t maxDepth) noexcept : text_(text), maxDepth_(maxDepth) {}
 
-    void skipSpace() noexcept;
+    void skipSpace() noexcept
+    {
+        for (; position_ < text_.size(); ++position_)
+        {
+            const char character = text_[position_];
+            if (character > ' ') return;  // as nearly all
+            if (character != ' ' && character != '\t' && character != '\n' && character != '\r') return;
+        }
+    }
 
     /// Takes `character` if it is next.
-    [[nodiscard]] bool take(char character) noexcept;
+    [[nodiscard]] bool take(char character) noexcept
+    {
+        if (position_ >= text_.size() || text_[position_] != character) return false;
+        ++position_;
+        return true;
+    }
+
+    /// Goes on from a place of the text where a value is to begin.
+    void moveTo(std::size_t position) noexcept { position_ = position; }
 
     /// The character that is next; 0 at the end.
     [[nodiscard]] char peek() const noexcept { return position_ < text_.size() ? text_[position_] : '\0'; }
 
     /// Scans one value of any kind that lies `depth` levels deep, and gives its bytes.
-    [[nodiscard]] std::optional<std::string_view> scanValue(std::size_t depth = 0) noexcept;
+    [[nodiscard]] std::optional<std::string_view> scanValue(std::size_t depth = 0) noexcept
+    {
+        const auto begin = position_;
+        if (takePlainString()) return text_.substr(begin, position_ - begin);
+        return scanOther(depth);
+    }
 
     /// Scans a string and gives the bytes between its quotes, escapes as they stand.
-    [[nodiscard]] std::optional<std::string_view> scanString() noexcept;
+    [[nodiscard]] std::optional<std::string_view> scanString() noexcept
+    {
+        const auto begin = position_;
+        if (takePlainString()) return text_.substr(begin + 1, position_ - begin - 2);
+        return scanAnyString();
+    }
 
     [[nodiscard]] bool atEnd() const noexcept { return position_ == text_.size(); }
 
@@ -53,6 +81,18 @@ public:
     [[nodiscard]] const JsonError& error() const noexcept { return error_; }
 
 private:
+    // Takes a string without escapes, as most are; if another value is next, or none, it takes nothing.
+    [[nodiscard]] bool takePlainString() noexcept
+    {
+        if (peek() != '"') return false;
+        const auto end = position_ + 1 + plainLength(text_, position_ + 1);
+        if (end >= text_.size() || text_[end] != '"') return false;
+        position_ = end + 1;
+        return true;
+    }
+
+    [[nodiscard]] std::optional<std::string_view> scanOther(std::size_t depth) noexcept;
+    [[nodiscard]] std::optional<std::string_view> scanAnyString() noexcept;
     [[nodiscard]] bool scanScalar() noexcept;
     [[nodiscard]] bool scanLiteral(std::string_view literal) noexcept;
     [[nodiscard]] bool scanNumber() noexcept;
