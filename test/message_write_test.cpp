@@ -323,6 +323,44 @@ TEST_CASE("writers append to what is there")
     CHECK(out == written(EventMessage{"i", at, "a"}));
 }
 
+TEST_CASE("events and acks that are written at once are those that are written piece by piece")
+{
+    std::mt19937 random(36);
+    const auto text = [&](std::size_t least)
+    {
+        static constexpr std::string_view odd = "\"\\\n\x01\x7f\xc3\xa9\xff";
+        std::string characters(least + random() % 40, 'a');
+        for (auto& character : characters)
+            if (random() % 16 == 0) character = odd[random() % odd.size()];
+        return random() % 2 == 0 ? std::string(characters.size(), 'b') : characters;
+    };
+    const auto number = [&]() -> std::optional<std::uint64_t>
+    {
+        if (random() % 4 == 0) return std::nullopt;
+        return std::uint64_t{random()} * random() >> random() % 60;
+    };
+    for (int round = 0; round < 5'000; ++round)
+    {
+        const auto version = random() % 2 == 0 ? ProtocolVersion::v1_0 : ProtocolVersion::v1_1;
+        const Timestamp moment(std::chrono::milliseconds(static_cast<int>(random())));
+        EventMessage event{text(1), moment, text(1), std::nullopt, number()};
+        if (random() % 2 == 0) event.data = Json::fromValidText("[" + std::string(random() % 40, ' ') + "]");
+        if (version == ProtocolVersion::v1_1 && random() % 2 == 0) event.replay = text(1);
+        std::string out = "before";
+        std::optional<std::string_view> data;
+        if (event.data) data = event.data->text();
+        appendEvent(out, event.id, moment, event.topic, data, event.sequenceNumber, version,
+                    event.replay ? std::string_view(*event.replay) : std::string_view());
+        REQUIRE(out == "before" + written(event, version));
+
+        AckMessage ack{text(1), moment, text(0), random() % 2 == 0};
+        ack.sequenceNumber = number();
+        out = "before";
+        appendAck(out, ack.id, moment, ack.messageId, ack.success, version, ack.sequenceNumber);
+        REQUIRE(out == "before" + written(ack, version));
+    }
+}
+
 TEST_CASE("every type of message has its name on the wire, and goes one way but for version-negotiation")
 {
     static constexpr std::string_view names[] = {"version-negotiation",
@@ -356,8 +394,15 @@ TEST_CASE("an id is the time in milliseconds and nine characters of base 36")
     std::set<std::string> ids;
     for (int round = 0; round < 1'000; ++round)
     {
-        const auto id = formatMessageId(at, random());
+        const auto drawn = random();
+        const auto id = formatMessageId(at, drawn);
         REQUIRE(id.size() == 23);
+        auto left = drawn;
+        for (const char digit : id.substr(14))
+        {
+            REQUIRE(digit == digits[left % 36]);
+            left /= 36;
+        }
         REQUIRE(id.starts_with("1700000000000-"));
         REQUIRE(id.find_first_not_of(digits, 14) == std::string::npos);
         ids.insert(id);

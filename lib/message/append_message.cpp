@@ -1,5 +1,7 @@
 #include "message/envelope.hpp"
+#include "message/event_text.hpp"
 #include "message/json_scanner.hpp"
+#include "message/text_pieces.hpp"
 
 #include <array>
 #include <charconv>
@@ -200,9 +202,26 @@ void appendMessage(std::string& out, const Message& message, ProtocolVersion ver
 void appendAck(std::string& out, std::string_view id, Timestamp now, std::string_view messageId, bool success,
                ProtocolVersion version, std::optional<std::uint64_t> sequenceNumber)
 {
-    Writer writer(out, MessageType::ack, id, now, version);
-    writer.string("messageId", messageId).boolean("success", success);
-    if (version == ProtocolVersion::v1_1 && sequenceNumber) writer.number("sequenceNumber", *sequenceNumber);
+    const QuotedText own(id);
+    const QuotedText request(messageId);
+    const auto timestamp = timestampText(now);
+    const auto number =
+        version == ProtocolVersion::v1_1 && sequenceNumber ? NumberText(*sequenceNumber) : NumberText();
+    const auto putInto = [&](auto& to)
+    {
+        to.put("{\"id\":\"").put(own.view()).put("\",\"type\":\"ack\",\"version\":\"");
+        to.put(toString(version)).put("\",\"timestamp\":").put(timestamp.view());
+        to.put(",\"messageId\":\"").put(request.view()).put("\",\"success\":");
+        to.put(success ? std::string_view("true") : std::string_view("false"));
+        if (!number.view().empty()) to.put(",\"sequenceNumber\":").put(number.view());
+        to.put("}");
+    };
+    Measure measure;
+    putInto(measure);
+    const auto begin = out.size();
+    out.resize(begin + measure.size());
+    Pen pen(out.data() + begin);
+    putInto(pen);
 }
 
 void appendError(std::string& out, std::string_view id, Timestamp now, std::string_view code,
@@ -235,11 +254,10 @@ void appendEvent(std::string& out, std::string_view id, Timestamp timestamp, std
                  std::optional<std::string_view> data, std::optional<std::uint64_t> sequenceNumber,
                  ProtocolVersion version, std::string_view replay)
 {
-    Writer writer(out, MessageType::event, id, timestamp, version);
-    writer.string("topic", topic);
-    if (data) writer.json("data", *data);
-    if (sequenceNumber) writer.number("sequenceNumber", *sequenceNumber);
-    if (!replay.empty()) writer.string("replay", replay);
+    const EventText text(id, timestamp, topic, data, sequenceNumber, version, replay);
+    const auto begin = out.size();
+    out.resize(begin + text.size());
+    text.write(out.data() + begin);
 }
 
 void appendReplayEnd(std::string& out, std::string_view id, Timestamp now, std::string_view replay,

@@ -1,27 +1,46 @@
 #include "message/message_id.hpp"
 
-#include <array>
-#include <charconv>
-#include <cstddef>
-#include <string_view>
+#include "message/text_pieces.hpp"
 
 namespace strandcast
 {
 
+namespace
+{
+
+constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+constexpr std::size_t pairs = digits.size() * digits.size();
+
+// Two digits at a time, the lower one first.
+constexpr auto digitPairs = []
+{
+    std::array<std::array<char, 2>, pairs> table{};
+    for (std::size_t pair = 0; pair < pairs; ++pair)
+        table[pair] = {digits[pair % digits.size()], digits[pair / digits.size()]};
+    return table;
+}();
+
+}  // namespace
+
 // By hand: each publish takes two, its event's and its ack's.
+MessageIdText::MessageIdText(Timestamp now, std::uint64_t random) noexcept
+{
+    const auto moment = timestampText(now);
+    auto* end = Pen(text_.data()).put(moment.view()).put("-").end();
+    for (std::size_t pair = 0; pair < randomDigits / 2; ++pair)
+    {
+        const auto& two = digitPairs[random % pairs];
+        *end++ = two[0];
+        *end++ = two[1];
+        random /= pairs;
+    }
+    *end++ = digits[random % digits.size()];
+    size_ = static_cast<std::size_t>(end - text_.data());
+}
+
 std::string formatMessageId(Timestamp now, std::uint64_t random)
 {
-    constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuvwxyz";
-    constexpr std::size_t randomDigits = 9;
-    std::array<char, 20 + 1 + randomDigits> text;
-    auto* end = std::to_chars(text.data(), text.data() + 20, now.time_since_epoch().count()).ptr;
-    *end++ = '-';
-    for (std::size_t digit = 0; digit < randomDigits; ++digit)
-    {
-        *end++ = digits[random % digits.size()];
-        random /= digits.size();
-    }
-    return {text.data(), end};
+    return std::string(MessageIdText(now, random).view());
 }
 
 }  // namespace strandcast
