@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -54,6 +56,32 @@ SharedFrame frameOf(std::size_t size)
 }
 
 }  // namespace
+
+TEST_CASE("frames that are let go of in any order are counted no more, and their memory holds others")
+{
+    QueueBudget budget(1'000'000);
+    for (int round = 0; round < 3; ++round)
+    {
+        std::vector<QueuedFrame> held;
+        std::size_t size = 0;
+        for (std::size_t index = 0; index < 200; ++index)
+        {
+            const auto frame = SharedFrame::text(std::string(index % 50, 'x'), index % 2 == 0 ? "even" : "");
+            held.push_back(budget.hold(frame));
+            held.push_back(budget.hold(frame));
+            size += frame.bytes().size();
+            CHECK(held.back().isSameAs(held[held.size() - 2]));
+            CHECK(held.back().hasTopic() == (index % 2 == 0));
+            CHECK(held.back().isAbout("even", std::hash<std::string_view>()("even")) == (index % 2 == 0));
+            CHECK(held.back().bytes().data() == frame.bytes().data());
+        }
+        CHECK(budget.usedBytes() == size);
+        for (std::size_t index = 0; index < held.size(); index += 3) held[index].reset();
+        CHECK(budget.usedBytes() == size);
+        held.clear();
+        CHECK(budget.usedBytes() == 0);
+    }
+}
 
 TEST_CASE("an event that waits in many queues counts once")
 {

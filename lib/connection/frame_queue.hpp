@@ -37,14 +37,14 @@ public:
 
     void popFront() noexcept
     {
-        slots_[front_] = QueuedFrame();
+        slots_[front_].reset();
         front_ = static_cast<std::uint32_t>(place(1));
         --size_;
     }
 
     void clear() noexcept
     {
-        for (std::uint32_t index = 0; index < size_; ++index) slots_[place(index)] = QueuedFrame();
+        for (std::uint32_t index = 0; index < size_; ++index) slots_[place(index)].reset();
         front_ = size_ = 0;
     }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -35,12 +36,18 @@ public:
         if (block_ && --block_->references == 0) release();
     }
 
+    void reset() noexcept
+    {
+        if (block_ && --block_->references == 0) release();
+        block_ = nullptr;
+    }
+
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return block_->bytes; }
     [[nodiscard]] std::string_view topic() const noexcept { return block_->frame.topic(); }
     [[nodiscard]] bool hasTopic() const noexcept { return block_->hasTopic; }
     [[nodiscard]] bool isAbout(std::string_view topic, std::size_t hash) const noexcept
     {
-        return block_->topicHash == hash && block_->frame.topic() == topic;
+        return block_->hashOfTopic() == hash && block_->frame.topic() == topic;
     }
 
     [[nodiscard]] bool isSameAs(const QueuedFrame& other) const noexcept { return block_ == other.block_; }
@@ -54,10 +61,19 @@ private:
     {
         SharedFrame frame;
         std::span<const std::byte> bytes;  // of the frame, one step nearer
-        std::size_t topicHash;
         QueueBudget& budget;
+        Block* next;  // of those that are free
+        std::size_t topicHash;
         std::uint32_t references;
         bool hasTopic;
+        bool isHashed;
+
+        // Computed when it is first asked for: few queues ever conflate.
+        [[nodiscard]] std::size_t hashOfTopic() noexcept
+        {
+            if (!std::exchange(isHashed, true)) topicHash = std::hash<std::string_view>()(frame.topic());
+            return topicHash;
+        }
     };
 
     explicit QueuedFrame(Block* block) noexcept : block_(block) {}

@@ -19,20 +19,26 @@ SharedFrame SharedFrame::compressed(Deflater& deflater, std::string_view payload
     return make({.rsv1 = true, .opcode = Opcode::text}, deflated, topic);
 }
 
-SharedFrame SharedFrame::make(FrameHeader header, std::span<const std::byte> payload, std::string_view topic)
+std::pair<SharedFrame, char*> SharedFrame::make(const FrameHeader& header, std::string_view topic)
 {
     std::array<std::byte, maxFrameHeaderSize> encoded;
-    header.payloadSize = payload.size();
     const auto headerSize = encodeFrameHeader(header, encoded);
-    const auto frameSize = headerSize + payload.size();
+    const auto frameSize = headerSize + static_cast<std::size_t>(header.payloadSize);
 
     void* memory = ::operator new(sizeof(Block) + frameSize + topic.size());
     auto* block = new (memory) Block{1, static_cast<std::uint32_t>(topic.size()), frameSize};
     auto* out = reinterpret_cast<char*>(block + 1);
     std::memcpy(out, encoded.data(), headerSize);
-    if (!payload.empty()) std::memcpy(out + headerSize, payload.data(), payload.size());
     if (!topic.empty()) std::memcpy(out + frameSize, topic.data(), topic.size());
-    return SharedFrame(block);
+    return {SharedFrame(block), out + headerSize};
+}
+
+SharedFrame SharedFrame::make(FrameHeader header, std::span<const std::byte> payload, std::string_view topic)
+{
+    header.payloadSize = payload.size();
+    auto [frame, out] = make(header, topic);
+    if (!payload.empty()) std::memcpy(out, payload.data(), payload.size());
+    return std::move(frame);
 }
 
 void SharedFrame::release() noexcept

@@ -34,6 +34,15 @@ public:
     /// Wraps `payload`, JSON text of an event on `topic`, into an unmasked frame.
     [[nodiscard]] static SharedFrame text(std::string_view payload, std::string_view topic);
 
+    /// The same for a payload of `size` bytes that `write` writes to where it is pointed, once.
+    template <typename Write>
+    [[nodiscard]] static SharedFrame written(std::size_t size, std::string_view topic, Write write)
+    {
+        auto [frame, payload] = make({.opcode = Opcode::text, .payloadSize = size}, topic);
+        write(payload);
+        return std::move(frame);
+    }
+
     /// The same, compressed for all who agreed to what `deflater` writes; as it is where that is not smaller.
     /// `deflater` has no context.
     [[nodiscard]] static SharedFrame compressed(Deflater& deflater, std::string_view payload,
@@ -64,6 +73,9 @@ private:
         std::size_t frameSize;
     };
 
+    /// A frame without its payload, and where that goes.
+    [[nodiscard]] static std::pair<SharedFrame, char*> make(const FrameHeader& header,
+                                                            std::string_view topic);
     [[nodiscard]] static SharedFrame make(FrameHeader header, std::span<const std::byte> payload,
                                           std::string_view topic);
     explicit SharedFrame(Block* block) noexcept : block_(block) {}

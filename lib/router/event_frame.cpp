@@ -1,6 +1,6 @@
 #include "router/event_frame.hpp"
 
-#include "message/envelope.hpp"
+#include "message/event_text.hpp"
 
 #include <array>
 #include <atomic>
@@ -30,43 +30,43 @@ Compression compressionOf(const Deflater* deflater)
     return deflater->context().windowBits < 15 ? Compression::smallWindow : Compression::largestWindow;
 }
 
-/// The frames of an entry, one for each version and compression. Each is set once, by whichever thread is
+/// The frames of an entry, one for each version and compression. Each is kept once, by whichever thread is
 /// first.
 class Frames final : public FrameSlot::Content
 {
 public:
-    Frames() = default;
-    Frames(const Frames&) = delete;
-    Frames& operator=(const Frames&) = delete;
-    ~Frames() override
+    /// None where none is kept.
+    [[nodiscard]] SharedFrame get(ProtocolVersion version, Compression compression) const noexcept
     {
-        for (auto& place : frames_) delete place.load(std::memory_order_relaxed);
+        const auto place = placeOf(version, compression);
+        return states_[place].load(std::memory_order_acquire) == State::kept ? frames_[place] : SharedFrame();
     }
 
-    [[nodiscard]] const SharedFrame* get(ProtocolVersion version, Compression compression) const noexcept
+    void keep(ProtocolVersion version, Compression compression, const SharedFrame& frame) const noexcept
     {
-        return placeOf(version, compression).load(std::memory_order_acquire);
-    }
-
-    const SharedFrame& set(ProtocolVersion version, Compression compression,
-                           std::unique_ptr<const SharedFrame> frame) const noexcept
-    {
-        const SharedFrame* kept = nullptr;
-        if (placeOf(version, compression)
-                .compare_exchange_strong(kept, frame.get(), std::memory_order_acq_rel))
-            return *frame.release();
-        return *kept;
+        const auto place = placeOf(version, compression);
+        auto state = State::none;
+        if (!states_[place].compare_exchange_strong(state, State::begun, std::memory_order_relaxed)) return;
+        frames_[place] = frame;
+        states_[place].store(State::kept, std::memory_order_release);
     }
 
 private:
-    using Place = std::atomic<const SharedFrame*>;
-
-    [[nodiscard]] Place& placeOf(ProtocolVersion version, Compression compression) const noexcept
+    enum class State : std::uint8_t
     {
-        return frames_[static_cast<std::size_t>(version) * 3 + static_cast<std::size_t>(compression)];
+        none,
+        begun,
+        kept,
+    };
+    static constexpr std::size_t places = 6;
+
+    [[nodiscard]] static std::size_t placeOf(ProtocolVersion version, Compression compression) noexcept
+    {
+        return static_cast<std::size_t>(version) * 3 + static_cast<std::size_t>(compression);
     }
 
-    mutable std::array<Place, 6> frames_ = {};
+    mutable std::array<std::atomic<State>, places> states_ = {};
+    mutable std::array<SharedFrame, places> frames_;
 };
 
 const Frames& framesOf(const LogEntry& entry)
@@ -77,24 +77,26 @@ const Frames& framesOf(const LogEntry& entry)
 
 SharedFrame build(const LogEntry& entry, ProtocolVersion version, std::string_view replay, Deflater* deflater)
 {
-    std::string text;
-    text.reserve(128 + entry.topic.size() + replay.size() + (entry.data ? entry.data->text().size() : 0));
     std::optional<std::string_view> data;
     if (entry.data) data = entry.data->text();
-    appendEvent(text, entry.id, entry.timestamp, entry.topic, data, entry.sequenceNumber, version, replay);
-    return deflater ? SharedFrame::compressed(*deflater, text, entry.topic)
-                    : SharedFrame::text(text, entry.topic);
+    const EventText text(entry.id, entry.timestamp, entry.topic, data, entry.sequenceNumber, version, replay);
+    if (!deflater) return SharedFrame::written(text.size(), entry.topic, [&](char* out) { text.write(out); });
+    std::string payload(text.size(), '\0');
+    text.write(payload.data());
+    return SharedFrame::compressed(*deflater, payload, entry.topic);
 }
 
 }  // namespace
 
-const SharedFrame& eventFrame(const LogEntry& entry, ProtocolVersion version, Deflater* deflater)
+SharedFrame eventFrame(const LogEntry& entry, ProtocolVersion version, Deflater* deflater)
 {
     const auto& frames = framesOf(entry);
     const auto compression = compressionOf(deflater);
-    if (const auto* const built = frames.get(version, compression)) return *built;
-    return frames.set(version, compression,
-                      std::make_unique<const SharedFrame>(build(entry, version, {}, deflater)));
+    if (auto built = frames.get(version, compression)) return built;
+    // Where another thread builds it as well, there are two of it for once.
+    auto frame = build(entry, version, {}, deflater);
+    frames.keep(version, compression, frame);
+    return frame;
 }
 
 SharedFrame replayFrame(const LogEntry& entry, std::string_view replay, Deflater* deflater)

@@ -423,16 +423,16 @@ public:
     {
         if (!frame_ || version != version_ || deflater != deflater_)
         {
-            frame_ = &eventFrame(entry_, version, deflater);
+            frame_ = eventFrame(entry_, version, deflater);
             version_ = version;
             deflater_ = deflater;
         }
-        return *frame_;
+        return frame_;
     }
 
 private:
     const LogEntry& entry_;
-    const SharedFrame* frame_ = nullptr;
+    SharedFrame frame_;
     ProtocolVersion version_ = {};
     Deflater* deflater_ = nullptr;
 };
