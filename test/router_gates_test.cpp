@@ -53,7 +53,10 @@ struct TestGate final : PublishGate
         return judging(publish);
     }
 
+    [[nodiscard]] bool concerns(std::string_view topic) const noexcept override { return topic != notOf; }
+
     std::function<GateVerdict(const RoutedPublish&)> judging;
+    std::string notOf;
     int asked = 0;
 };
 
@@ -98,6 +101,34 @@ TEST_CASE("a gate's no refuses a publish with its code and its text, and nothing
                    answer = co_await heard(listener);
                    CHECK(answer == "event closed 1 2");
                    CHECK(first->asked == 2);
+               });
+}
+
+TEST_CASE("a gate judges no publish on a topic that does not concern it, and the others do")
+{
+    withRouter({},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   const auto refuse = [](const RoutedPublish&)
+                   {
+                       GateVerdict verdict;
+                       verdict.refusal = {ErrorCode::publishFailed, "No"};
+                       return verdict;
+                   };
+                   const auto first = addGate(served, refuse);
+                   first->notOf = "open";
+                   auto peer = co_await served.peer();
+                   auto answer = co_await asked(peer, publish("p", "open"));
+                   CHECK(answer == "ack p");
+                   CHECK(first->asked == 0);
+                   answer = co_await asked(peer, publish("q", "other"));
+                   CHECK(answer == "error q PUBLISH_FAILED");
+                   CHECK(first->asked == 1);
+                   const auto second = addGate(served, refuse);
+                   answer = co_await asked(peer, publish("r", "open"));
+                   CHECK(answer == "error r PUBLISH_FAILED");
+                   CHECK(first->asked == 1);
+                   CHECK(second->asked == 1);
                });
 }
 

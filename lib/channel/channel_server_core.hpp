@@ -101,6 +101,12 @@ public:
         malformed_.end();
     }
 
+    [[nodiscard]] bool concerns(std::string_view topic) const noexcept override
+    {
+        const auto parts = ChannelTopic::parse(topic);
+        return parts && (isOf<Event>(*parts) || ...);
+    }
+
     [[nodiscard]] GateVerdict judge(const RoutedPublish& publish) override
     {
         const auto topic = ChannelTopic::parse(publish.topic);
@@ -138,11 +144,17 @@ private:
         return writePayload(event);
     }
 
+    template <typename One>
+    [[nodiscard]] static bool isOf(const ChannelTopic& topic) noexcept
+    {
+        return topic.channel == PayloadKind<One>::channel && topic.kind == PayloadKind<One>::kind;
+    }
+
     // Whether it is a topic of this kind.
     template <typename One>
     bool judgeAs(const ChannelTopic& topic, const RoutedPublish& publish, GateVerdict& verdict)
     {
-        if (topic.channel != PayloadKind<One>::channel || topic.kind != PayloadKind<One>::kind) return false;
+        if (!isOf<One>(topic)) return false;
         auto read = publish.data ? readPayload<One>(*publish.data)
                                  : std::variant<One, PayloadError>(PayloadError{"data: missing"});
         // Whose topic it is speaks, whatever the data says.

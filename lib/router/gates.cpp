@@ -44,6 +44,13 @@ void Gates::clear() noexcept
     for (const auto& gate : *removed) gate->routerGone();
 }
 
+bool Gates::anyConcerns(std::string_view topic) const
+{
+    const auto gates = all();
+    return gates &&
+           std::any_of(gates->begin(), gates->end(), [&](const auto& gate) { return gate->concerns(topic); });
+}
+
 Judgement Gates::judge(const RoutedPublish& publish) const
 {
     Judgement judgement;
@@ -51,6 +58,7 @@ Judgement Gates::judge(const RoutedPublish& publish) const
     if (!gates) return judgement;
     for (const auto& gate : *gates)
     {
+        if (!gate->concerns(publish.topic)) continue;
         auto verdict = gate->judge(publish);
         if (verdict.refusal)
         {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace strandcast
@@ -37,7 +38,11 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return !hasAny_; }
 
+    /// Whether any of them has something to say of publishes on a topic.
+    [[nodiscard]] bool concern(std::string_view topic) const { return hasAny_ && anyConcerns(topic); }
+
 private:
+    [[nodiscard]] bool anyConcerns(std::string_view topic) const;
     [[nodiscard]] std::shared_ptr<const List> all() const;
     void replace(List gates);
 

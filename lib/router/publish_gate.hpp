@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace strandcast
@@ -37,6 +38,14 @@ class PublishGate
 {
 public:
     virtual ~PublishGate() = default;
+
+    /// Whether it has anything to say of publishes on this topic: if not, it is not asked for a judgement. On
+    /// the same thread as judge(). It changes nothing.
+    [[nodiscard]] virtual bool concerns(std::string_view topic) const noexcept
+    {
+        static_cast<void>(topic);
+        return true;
+    }
 
     /// On the thread of the router's home shard. It answers at once. It may remove itself or other gates, and
     /// end the router; one that is removed on another thread may be asked once more meanwhile.

@@ -1,6 +1,7 @@
 #include "router/router_core.hpp"
 
 #include "coro/hop.hpp"
+#include "message/message_id.hpp"
 #include "router/event_frame.hpp"
 #include "topic/segments.hpp"
 
@@ -148,8 +149,9 @@ void RouterCore::publish(ClientSession& client, PublishMessage request)
         publishOn(client, std::move(request));
 }
 
-void RouterCore::publishOn(ClientSession& client, PublishMessage request)
+void RouterCore::publishOn(ClientSession& client, PublishMessage&& request)
 {
+    if (passesAtOnce(request.topic)) return appendAtOnce(client, std::move(request));
     RoutedPublish publish{
         client.id(),       std::move(request.id), std::move(request.topic), std::move(request.data),
         request.broadcast, client.login()};
@@ -157,6 +159,40 @@ void RouterCore::publishOn(ClientSession& client, PublishMessage request)
         forward(client, std::move(publish));
     else
         admit({part_, client.number(), client.publisher(), 0}, &client, std::move(publish));
+}
+
+// Whether nobody has a say in the publish or is told of it but the log: as nearly always.
+bool RouterCore::passesAtOnce(const std::string& topic) const
+{
+    return !home_ && !abandoned_ && !lines_.contains(topic) &&
+           (routes_.empty() || routes_.matching(topic).empty()) && !gates_.concern(topic) &&
+           !server_->events().wants<Publish>();
+}
+
+// What admit() and append() do with it then, without what only others need.
+void RouterCore::appendAtOnce(ClientSession& client, PublishMessage&& request)
+{
+    const PublishOrigin origin{part_, client.number(), client.publisher(), 0};
+    try
+    {
+        const auto now = server_->now();
+        Publication publication{formatMessageId(now, server_->options().random->next()),
+                                now,
+                                std::move(request.topic),
+                                std::move(request.data),
+                                origin.publisher,
+                                request.broadcast};
+        if (const auto appended = broker_->tryAppend(publication))
+            return client.acknowledge(request.id, appended->sequenceNumber);
+        std::vector<Publication> one;
+        one.push_back(std::move(publication));
+        appendLater(origin, std::move(request.id), {}, std::move(one), std::nullopt);
+    }
+    catch (...)
+    {
+        // Its text stays here.
+        refuse(origin, request.id, ErrorCode::internalError, "The publish could not be handled");
+    }
 }
 
 // `client` is none where its connection is on another shard.
@@ -200,20 +236,26 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
             return tell(std::move(told), *appended);
         }
         if (further.empty()) further.push_back(std::move(publication));
-        const auto owner = self_.lock();
-        if (!owner) return;
-        // So many of a client's publishes may be on their way: it is not read when they are more. Another
-        // part counts its own.
-        if (auto* const sender = origin.part == part_ ? server_->registry().find(origin.client) : nullptr)
-            if (sender->data) countWaiting(*sender);
-        strands_.spawn(appendElsewhere(owner, origin, messageId, std::move(judgement), std::move(further),
-                                       std::move(told)));
+        appendLater(origin, messageId, std::move(judgement), std::move(further), std::move(told));
     }
     catch (...)
     {
         // Its text stays here.
         refuse(origin, messageId, ErrorCode::internalError, "The publish could not be handled");
     }
+}
+
+void RouterCore::appendLater(const PublishOrigin& origin, std::string messageId, Judgement judgement,
+                             std::vector<Publication> publications, std::optional<Publish> told)
+{
+    const auto owner = self_.lock();
+    if (!owner) return;
+    // So many of a client's publishes may be on their way: it is not read when they are more. Another part
+    // counts its own.
+    if (auto* const sender = origin.part == part_ ? server_->registry().find(origin.client) : nullptr)
+        if (sender->data) countWaiting(*sender);
+    strands_.spawn(appendElsewhere(owner, origin, std::move(messageId), std::move(judgement),
+                                   std::move(publications), std::move(told)));
 }
 
 bool RouterCore::mayAlsoBeLoggedOn(const std::string& further, const std::string& topic) const

@@ -136,7 +136,9 @@ private:
     void askFor(ClientSession& client, AuthorizedRequest request);
     void answered(ClientSession& client, AuthorizedRequest request, const std::vector<std::string>& refused);
     void subscribeTo(ClientSession& client, SubscribeMessage request);
-    void publishOn(ClientSession& client, PublishMessage request);
+    void publishOn(ClientSession& client, PublishMessage&& request);
+    [[nodiscard]] bool passesAtOnce(const std::string& topic) const;
+    void appendAtOnce(ClientSession& client, PublishMessage&& request);
     void leave(ClientSession& client, const std::vector<std::string>& topics);
     void throwIfAbandoned() const;
     [[nodiscard]] std::optional<std::string> whatIsWrong(std::string_view pattern) const;
@@ -158,6 +160,9 @@ private:
     void placed(const HomeLink::Waiting& waiting);
     void admit(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
     void append(const PublishOrigin& origin, ClientSession* client, RoutedPublish publish);
+    /// Where the log is elsewhere.
+    void appendLater(const PublishOrigin& origin, std::string messageId, Judgement judgement,
+                     std::vector<Publication> publications, std::optional<Publish> told);
     void logged(const PublishOrigin& origin, ClientSession* client, std::string_view messageId,
                 const Judgement& judgement, const Appended& appended);
     void tell(std::optional<Publish> publish, const Appended& appended);

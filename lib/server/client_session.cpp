@@ -90,7 +90,7 @@ void ClientSession::onText(std::string_view text)
                       {true, std::chrono::ceil<std::chrono::milliseconds>(wait)});
     }
     if (refused) return refuse(refused->id, refused->code, refused->message);
-    handle(std::move(std::get<Message>(parsed)));
+    handle(std::get<Message>(parsed));
 }
 
 bool ClientSession::admit()
@@ -99,12 +99,13 @@ bool ClientSession::admit()
     return !limit || rateLimit_.admit(server_.shard().clock().now(), limit->maxMessages, limit->window);
 }
 
-void ClientSession::handle(Message message)
+// What is read of it is moved from.
+void ClientSession::handle(Message& message)
 {
     if (auto* const negotiation = std::get_if<VersionNegotiationMessage>(&message))
         return handleNegotiation(*negotiation);
     if (auto* const auth = std::get_if<AuthMessage>(&message)) return handleAuth(std::move(*auth));
-    const auto id = messageId(message);
+    const auto& id = messageId(message);
     if (!sentByClient(messageType(message)))
         return refuse(id, ErrorCode::invalidMessage,
                       fmt::format("A client does not send '{}'", toString(messageType(message))));
@@ -274,7 +275,9 @@ void ClientSession::acknowledge(std::string_view messageId, std::optional<std::u
 {
     auto& text = server_.scratch();
     text.clear();
-    appendAck(text, server_.newId(), server_.now(), messageId, true, version_, sequenceNumber);
+    const auto now = server_.now();
+    const MessageIdText id(now, server_.options().random->next());
+    appendAck(text, id.view(), now, messageId, true, version_, sequenceNumber);
     connection_.send(text);
 }
 

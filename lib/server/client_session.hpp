@@ -133,7 +133,7 @@ private:
     void onSent() override;
     void onEventDropped(std::string_view topic, DropReason reason) noexcept override;
 
-    void handle(Message message);
+    void handle(Message& message);
     void handleAuth(AuthMessage message);
     void greet();
     [[nodiscard]] const Authentication& whatHookSaid() const noexcept;
