@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -121,6 +122,31 @@ TEST_CASE("a topic or pattern that is none is refused with what is wrong")
     CHECK(checkTopic("a.b") == std::nullopt);
     CHECK(checkPattern("a.*.#") == std::nullopt);
     CHECK_THROWS_AS(TopicPattern("a.#b"), Error);
+}
+
+TEST_CASE("a text is a topic where its segments say so, over random texts")
+{
+    std::mt19937 random(255);
+    static constexpr std::string_view alphabet = "aab../*#";
+    for (int round = 0; round < 50'000; ++round)
+    {
+        std::string text;
+        for (auto left = random() % 12; left > 0; --left) text += alphabet[random() % alphabet.size()];
+        const auto segments = split(text);
+        const TopicLimits limits{.maxBytes = 8, .maxSegments = 3};
+        bool isTopic =
+            !text.empty() && text.size() <= limits.maxBytes && segments.size() <= limits.maxSegments;
+        bool isPattern = isTopic;
+        for (const auto& segment : segments)
+        {
+            const bool isWild = segment.find_first_of("*#") != std::string::npos;
+            isTopic = isTopic && !segment.empty() && !isWild;
+            isPattern = isPattern && !segment.empty() && (!isWild || segment.size() == 1);
+        }
+        CAPTURE(text);
+        REQUIRE(checkTopic(text, limits).has_value() == !isTopic);
+        REQUIRE(checkPattern(text, limits).has_value() == !isPattern);
+    }
 }
 
 TEST_CASE("the limits on length and depth hold to the byte and to the segment")

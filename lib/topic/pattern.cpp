@@ -28,8 +28,42 @@ bool isWildcard(std::string_view segment)
     return segment == "*" || segment == "#";
 }
 
+// In one pass, whether a text is in order as a topic without wildcards. What is not may be a pattern, and
+// else check() says why.
+bool isTopic(std::string_view text, const TopicLimits& limits)
+{
+    if (text.empty() || text.size() > limits.maxBytes) return false;
+    struct Separators
+    {
+        std::size_t count = 0;
+        std::size_t behindLast = 0;  // where the last segment begins
+        bool hasEmpty = false;
+
+        void add(std::size_t position)
+        {
+            hasEmpty = hasEmpty || position == behindLast;
+            behindLast = position + 1;
+            ++count;
+        }
+    };
+    Separators dots;
+    Separators slashes;
+    for (std::size_t position = 0; position < text.size(); ++position)
+    {
+        const auto character = static_cast<unsigned char>(text[position]);
+        if (character > '/') continue;  // as nearly all
+        if (character == '*' || character == '#') return false;
+        if (character == '.') dots.add(position);
+        if (character == '/') slashes.add(position);
+    }
+    const auto& separators = slashes.count > 0 ? slashes : dots;
+    return !separators.hasEmpty && separators.behindLast < text.size() &&
+           separators.count < limits.maxSegments;
+}
+
 std::optional<std::string> check(std::string_view text, const TopicLimits& limits, Wildcards wildcards)
 {
+    if (isTopic(text, limits)) return std::nullopt;
     const std::string kind = wildcards == Wildcards::allowed ? "pattern" : "topic";
     const auto invalid = [&](const std::string& why) { return "Invalid " + kind + ": " + why; };
     if (text.empty()) return invalid("it is empty");

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,19 +20,35 @@ namespace strandcast
     return bits ^ (bits >> 32);
 }
 
-/// Eight bytes at a time: segments are short.
+/// Eight bytes at a time: segments are short. Of the last step the words overlap, so that each is one load.
 [[nodiscard]] inline std::uint64_t textHash(std::string_view text, std::uint64_t seed) noexcept
 {
-    auto hash = seed ^ text.size();
-    while (!text.empty())
+    const auto wordAt = [&](std::size_t position)
     {
         std::uint64_t word = 0;
-        const auto length = std::min(text.size(), sizeof(word));
-        std::memcpy(&word, text.data(), length);
-        hash = mixed(hash ^ word);
-        text.remove_prefix(length);
+        std::memcpy(&word, text.data() + position, sizeof word);
+        return word;
+    };
+    const auto halfAt = [&](std::size_t position)
+    {
+        std::uint32_t half = 0;
+        std::memcpy(&half, text.data() + position, sizeof half);
+        return std::uint64_t{half};
+    };
+    const auto size = text.size();
+    auto hash = seed ^ size;
+    if (size >= 8)
+    {
+        for (std::size_t position = 0; position + 8 < size; position += 8)
+            hash = mixed(hash ^ wordAt(position));
+        return mixed(hash ^ wordAt(size - 8));
     }
-    return hash;
+    if (size >= 4) return mixed(hash ^ halfAt(0) ^ halfAt(size - 4) << 32);
+    if (size == 0) return hash;
+    // One to three: the first, the one in the middle and the last are all of them.
+    const auto byteAt = [&](std::size_t position)
+    { return std::uint64_t{static_cast<unsigned char>(text[position])}; };
+    return mixed(hash ^ byteAt(0) ^ byteAt(size / 2) << 8 ^ byteAt(size - 1) << 16);
 }
 
 }  // namespace strandcast
