@@ -24,6 +24,13 @@ void applyMask(std::span<std::byte> bytes, Mask mask, std::size_t offset) noexce
     // Whole words by memcpy, which the compiler turns into vector instructions whatever the alignment.
     std::byte* at = bytes.data();
     std::size_t left = bytes.size();
+    for (; left >= 4 * sizeof word; at += 4 * sizeof word, left -= 4 * sizeof word)
+    {
+        std::uint64_t values[4];
+        std::memcpy(values, at, sizeof values);
+        for (auto& value : values) value ^= word;
+        std::memcpy(at, values, sizeof values);
+    }
     for (; left >= sizeof word; at += sizeof word, left -= sizeof word)
     {
         std::uint64_t value;

@@ -8,7 +8,7 @@ namespace strandcast
 namespace
 {
 
-// How many bytes at the front are ASCII, in steps of a word.
+// How many bytes at the front are ASCII, in steps of a word, or all of them.
 std::size_t asciiWords(const std::byte* bytes, std::size_t size) noexcept
 {
     constexpr std::uint64_t highBits = 0x8080808080808080;
@@ -25,7 +25,11 @@ std::size_t asciiWords(const std::byte* bytes, std::size_t size) noexcept
         std::memcpy(&word, bytes + done, sizeof word);
         if ((word & highBits) != 0) break;
     }
-    return done;
+    if (size < sizeof(std::uint64_t) || size - done >= sizeof(std::uint64_t)) return done;
+    // What is left over, with some of what was looked at before.
+    std::uint64_t last;
+    std::memcpy(&last, bytes + size - sizeof last, sizeof last);
+    return (last & highBits) == 0 ? size : done;
 }
 
 }  // namespace
