@@ -32,7 +32,8 @@ struct Transfer
     [[nodiscard]] static Transfer failed(std::error_code error) { return {Outcome::failed, 0, error}; }
 };
 
-/// Who waits for a stream without a coroutine of the stream's, as Transport::notifyReadable() says.
+/// Who waits for a stream without a coroutine of the stream's, as Transport::notifyReadable() says. Each wait
+/// ends with one call of resume() or drop(), after which both the waiter and the stream may be gone.
 class Waiter
 {
 public:
@@ -44,10 +45,10 @@ public:
     virtual void resume() = 0;
     /// The io_context goes, and the wait never ends.
     virtual void drop() noexcept = 0;
-    /// It is to be resumed in a later turn; `isAborted` where the stream was closed.
+    /// It is to be resumed in a later turn; `isAborted` where the stream was closed, or the wait cancelled.
     virtual void decided(bool isAborted) noexcept { static_cast<void>(isAborted); }
 
-    Waiter* next = nullptr;  ///< for whoever has several
+    Waiter* next = nullptr;  ///< the stream's, until the wait ends: for its list of those who wait
 
 protected:
     ~Waiter() = default;
@@ -76,9 +77,11 @@ public:
     /// @throws asio::system_error with operation_aborted when cancelled, or when the stream is closed.
     [[nodiscard]] virtual Strand<> waitReadable() = 0;
 
-    /// The same for who sleeps most of its time and is to cost little then: `waiter`, which lives until then,
-    /// is resumed in a later turn, once, and dropped instead where that does not come. close() ends it.
-    /// @returns false where this stream knows only waitReadable().
+    /// The same for who sleeps most of its time and is to cost little then, in place of a waitReadable():
+    /// `waiter`, which lives until then, is resumed in a later turn, once, and dropped instead where that
+    /// does not come. close() ends the wait, in a later turn as well.
+    /// @returns false where the stream cannot do it, or not now: then nothing was begun, and waitReadable()
+    /// is for this wait.
     [[nodiscard]] virtual bool notifyReadable(Waiter& waiter)
     {
         static_cast<void>(waiter);

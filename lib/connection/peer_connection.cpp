@@ -113,15 +113,21 @@ bool PeerConnection::Reading::await_suspend(std::coroutine_handle<> frame)
     auto& transport = *connection_.transport_;
     frame_ = frame;
     if (turn_ == Turn::idle && transport.notifyReadable(*this)) return true;
-    return SleepingFrame::sleep(frame,
-                                [&](auto ended)
-                                {
-                                    if (turn_ == Turn::more)
-                                        asio::post(executor, ended);
-                                    else
-                                        asio::co_spawn(executor, transport.waitReadable(),
-                                                       [ended](std::exception_ptr) { ended(); });
-                                });
+    return SleepingFrame::sleep(
+        frame,
+        [&](auto ended)
+        {
+            if (turn_ == Turn::more)
+                asio::post(executor, ended);
+            else
+                asio::co_spawn(executor, transport.waitReadable(),
+                               [&connection = connection_, ended](const std::exception_ptr& failure)
+                               {
+                                   // Who cannot wait would not hear of its end either.
+                                   if (failure) connection.abandon();
+                                   ended();
+                               });
+        });
 }
 
 bool PeerConnection::sleep(std::coroutine_handle<> frame)

@@ -14,8 +14,9 @@ namespace strandcast
 
 /// A strand that costs next to nothing while it sleeps, for what each connection has one of: no executor, no
 /// cancellation slot and no operation of Asio's is kept beside its frame. It begins at once and runs on its
-/// shard's thread; what is wrong in it, it deals with itself. As with Asio's, a frame that sleeps is owned by
-/// what will resume it, and goes with that; whoever wants it to end closes what it waits for.
+/// shard's thread; what is wrong in it, it deals with itself, and what it does not, ends the process: a frame
+/// that cannot even wait for those who refer to it must not go. As with Asio's, a frame that sleeps is owned
+/// by what will resume it, and goes with that; whoever wants it to end closes what it waits for.
 class LeanStrand
 {
 public:

@@ -28,7 +28,7 @@ public:
     void put(Item item)
     {
         bag_->items.push_back(std::move(item));
-        if (std::exchange(bag_->isPosted, true)) return;
+        if (bag_->isPosted) return;
         // Behind everything that is ready now: what those handlers have to say goes with it.
         asio::post(executor_,
                    [bag = bag_]
@@ -36,6 +36,7 @@ public:
                        bag->isPosted = false;
                        bag->send();
                    });
+        bag_->isPosted = true;
     }
 
     /// Does not wait for the end of the turn.

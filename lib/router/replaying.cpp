@@ -80,10 +80,16 @@ Strand<> RouterCore::fetchBacklog(std::shared_ptr<RouterCore> core, std::uint64_
     auto* const client = core->server_->registry().find(number);
     const auto replay = asked.lock();
     if (!client || !replay) co_return;
-    if (found)
+    if (!found) co_return client->close({CloseCode::internalError, "The log is out of reach"});
+    try
+    {
         core->replayFrom(*client, *replay, std::move(*found));
-    else
-        client->close({CloseCode::internalError, "The log is out of reach"});
+    }
+    catch (const std::exception&)
+    {
+        // Out of memory, as it must be.
+        client->close({CloseCode::internalError, "Internal error"});
+    }
 }
 
 Strand<LastEntries> RouterCore::readLast(std::shared_ptr<RouterCore> core, LastQuery query)
@@ -91,6 +97,8 @@ Strand<LastEntries> RouterCore::readLast(std::shared_ptr<RouterCore> core, LastQ
     auto found = core->broker_->tryReadLast(query);
     if (!found) found = co_await core->broker_->readLast(query);
     core->retained_.addTo(*found, query);
+    // What is found is on its way to the others before this is: there it would be new behind it.
+    for (auto& other : core->others_) other.send();
     co_return std::move(*found);
 }
 

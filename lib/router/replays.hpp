@@ -29,7 +29,7 @@ public:
         list_ = std::make_unique<const List>(std::move(grown));
     }
 
-    /// Asks for each, in order. Where that throws, all stay.
+    /// Asks for each, in order. Where that throws all stay, and the client is to be closed.
     template <typename Predicate>
     void eraseIf(Predicate isOver)
     {

@@ -186,7 +186,7 @@ void RouterCore::appendAtOnce(ClientSession& client, PublishMessage&& request)
             return client.acknowledge(request.id, appended->sequenceNumber);
         std::vector<Publication> one;
         one.push_back(std::move(publication));
-        appendLater(origin, std::move(request.id), {}, std::move(one), std::nullopt);
+        appendLater(origin, request.id, {}, std::move(one), std::nullopt);
     }
     catch (...)
     {

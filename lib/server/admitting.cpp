@@ -191,12 +191,12 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
     try
     {
         auto upgraded = co_await shakeHands(core, *transport, arrival);
-        if (!upgraded) co_return;  // it went
+        if (!upgraded || !core->admitting_) co_return;  // it went, or nobody is let in any more
         Admission admission(core->totals_->open, core->options_.maxConnections);
         if (admission)
-            welcome(
+            attend(
                 std::make_unique<Guest>(core, std::move(admission), std::move(arrival), std::move(transport)),
-                std::move(*upgraded));
+                *upgraded);
         else
             co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded), arrival);
     }
@@ -210,27 +210,15 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
     }
 }
 
-// Outside the strand, whose frame stays small so.
-void ServerCore::welcome(std::unique_ptr<Guest> guest, AcceptedUpgrade upgraded)
-{
-    try
-    {
-        guest->welcome(upgraded);
-        guest->session.begin(upgraded.response, std::move(upgraded.received));
-    }
-    catch (const std::exception& failure)
-    {
-        guest->core->failed(failure, guest->session.id());
-        return void(seeOff(std::move(guest), true));
-    }
-    attend(std::move(guest));
-}
-
-LeanStrand ServerCore::attend(std::unique_ptr<Guest> guest)
+// `upgraded` is the caller's, and used before the first suspension alone. Whatever ends the client, its
+// writer and its hooks refer to it until they have ended.
+LeanStrand ServerCore::attend(std::unique_ptr<Guest> guest, AcceptedUpgrade& upgraded)
 {
     bool hasFailed = true;
     try
     {
+        guest->welcome(upgraded);
+        guest->session.begin(upgraded.response, std::move(upgraded.received));
         while (!guest->session.isOver()) co_await guest->session.reading();
         hasFailed = false;
     }
@@ -238,17 +226,14 @@ LeanStrand ServerCore::attend(std::unique_ptr<Guest> guest)
     {
         guest->core->failed(failure, guest->session.id());
     }
-    seeOff(std::move(guest), hasFailed);
-}
-
-// A writer and a hook refer to the session.
-LeanStrand ServerCore::seeOff(std::unique_ptr<Guest> guest, bool hasFailed)
-{
-    auto& session = guest->session;
-    session.abandon();
-    while (session.isWriting()) co_await session.woken();
-    if (session.hasHooks()) co_await LeanWait(guest->core->executor_, session.hooksEnded());
-    session.end(hasFailed);
+    catch (...)
+    {
+        guest->core->events().tell<ServerError>(guest->session.id(), "not a std::exception");
+    }
+    guest->session.abandon();
+    while (guest->session.isWriting()) co_await guest->session.woken();
+    if (guest->session.hasHooks()) co_await LeanWait(guest->core->executor_, guest->session.hooksEnded());
+    guest->session.end(hasFailed);
 }
 
 // Nothing where its time was over, it went, or the server ends.

@@ -209,6 +209,7 @@ Strand<> ServerCore::stopTaking(std::shared_ptr<ServerCore> core, std::uint64_t 
     core->throwIfGone();
     if (!core->runOf(run)) co_return;
     core->stopListening();
+    core->handshakes_->expireAll();
     core->registry_.forEach([](ClientSession& session) { session.pause(); });
     co_await settle(core);
 }

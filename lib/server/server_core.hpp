@@ -195,9 +195,7 @@ private:
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport, Arrival arrival);
-    static void welcome(std::unique_ptr<Guest> guest, AcceptedUpgrade upgraded);
-    static LeanStrand attend(std::unique_ptr<Guest> guest);
-    static LeanStrand seeOff(std::unique_ptr<Guest> guest, bool hasFailed);
+    static LeanStrand attend(std::unique_ptr<Guest> guest, AcceptedUpgrade& upgraded);
     [[nodiscard]] static Strand<std::optional<AcceptedUpgrade>>
     shakeHands(std::shared_ptr<ServerCore> core, Transport& transport, Arrival& arrival);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,

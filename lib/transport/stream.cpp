@@ -50,12 +50,12 @@ int release(StreamSocket& socket)
 }  // namespace
 
 StreamTransport::StreamTransport(StreamSocket socket)
-    : socket_(PollSet::of(socket.get_executor()), release(socket))
+    : socket_{PollSet::of(socket.get_executor()), release(socket)}  // from left to right
 {
 }
 
 StreamTransport::StreamTransport(ShardExecutor executor, AcceptedSocket socket)
-    : socket_(PollSet::of(executor), withoutDelay(socket.release()))
+    : socket_{PollSet::of(executor), withoutDelay(socket.release())}
 {
 }
 
