@@ -176,6 +176,12 @@ TEST_CASE("each limit holds: just under it passes, and the byte or header over i
     CHECK(statusOf(ofSize(16 * 1024)) == 101);
     CHECK(statusOf(ofSize(16 * 1024 + 1)) == 431);
     CHECK(statusOf(std::string(100'000, 'G')) == 414);
+
+    // No limit at all is one as well.
+    constexpr auto most = static_cast<std::size_t>(-1);
+    HttpHeadParser unlimited(HttpHeadParser::Kind::request, {most, most, most});
+    unlimited.feed(request(headers(1'000), lineOf(100'000)));
+    CHECK(unlimited.isComplete());
 }
 
 TEST_CASE("a request that trickles in byte by byte is judged as one that comes at once")

@@ -115,7 +115,8 @@ std::size_t HttpHeadParser::feed(std::string_view bytes)
 void HttpHeadParser::take(char byte)
 {
     ++size_;
-    if (state_ == State::startLine && size_ > limits_.maxStartLineSize + 2)
+    // Its line end is no part of it; and the largest limit is one, to which nothing can be added.
+    if (state_ == State::startLine && size_ > 2 && size_ - 2 > limits_.maxStartLineSize)
         return refuse(414, "The request line is too long");
     if (size_ > limits_.maxSize) return refuse(431, "The header is too large");
     if (carriageReturn_)
