@@ -122,9 +122,9 @@ class Peer:
                     assert self.deflate is not None, 'compressed, and nobody agreed to it'
                     bits, takeover = self.context('server' if self.is_client else 'client')
                     if not inflate or not takeover:
-                        inflate = zlib.decompressobj(-bits)  # which refuses what refers further back
+                        inflate = zlib.decompressobj(-bits)
                     self.compressed += 1
-                    message = inflate.decompress(message + b'\x00\x00\xff\xff')
+                    message = inflated(inflate, message + b'\x00\x00\xff\xff', bits)
                 got.append((kind, message))
         except (EOFError, ConnectionError):
             return got
@@ -133,6 +133,16 @@ class Peer:
 def deflated(payload, takeover=None, level=zlib.Z_DEFAULT_COMPRESSION, bits=15):
     squeeze = takeover or zlib.compressobj(level, zlib.DEFLATED, -bits)
     return (squeeze.compress(payload) + squeeze.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def inflated(inflate, data, bits):
+    """Refuses what refers further back than the window: in small steps, since zlib lets pass what refers to no more
+    than it has just given."""
+    step = 64 if bits < 15 else 0
+    parts = [inflate.decompress(data, step)]
+    while inflate.unconsumed_tail:
+        parts.append(inflate.decompress(inflate.unconsumed_tail, step))
+    return b''.join(parts)
 
 
 # --- the cases ----------------------------------------------------------------------------------------------------
