@@ -330,6 +330,20 @@ def _(peer):
     expect(peer, [(TEXT, b'x'), ('close', 1000)] if peer.is_client else [])
 
 
+@case('a compressed message of 16 MiB in 65536 fragments (RFC 7692, 6.1)', '')
+def _(peer):
+    noise = os.urandom(16 << 20)  # which gets no smaller, so that the fragments are as many
+    packed = deflated(noise, level=1)
+    size = len(packed) // 65536 + 1
+    parts = [packed[at:at + size] for at in range(0, len(packed), size)]
+    sender = threading.Thread(target=peer.send, args=(
+        *(peer.frame(CONTINUATION if at else BINARY, part, fin=at == len(parts) - 1, rsv=0 if at else 4)
+          for at, part in enumerate(parts)), peer.frame(CLOSE, closing())))
+    sender.start()
+    expect(peer, [(BINARY, noise), ('close', 1000)])
+    sender.join()
+
+
 fails('a continuation with RSV1 fails (RFC 7692, 6)', 1002,
       lambda p: p.frame(TEXT, deflated(b'abc'), fin=False, rsv=4) + p.frame(CONTINUATION, b'', rsv=4), deflate='')
 fails('a compressed Ping fails (RFC 7692, 6)', 1002, lambda p: p.frame(PING, b'x', rsv=4), deflate='')
