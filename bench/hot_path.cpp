@@ -148,10 +148,11 @@ public:
         asio::co_spawn(io_, ServerCore::join(server_.all().front(), 1),
                        [](std::exception_ptr failure) { require(!failure, "the server did not begin"); });
         turn();
-        publisher_ = connect();
+        publisher_ = connect(false);
         for (std::size_t number = 0; number < subscribers; ++number)
         {
-            subscribers_.push_back(connect());
+            // Every other one, so that frames of both kinds are asked for in turn.
+            subscribers_.push_back(connect(isCompressed && number % 2 == 0));
             write(*subscribers_.back(), request("subscribe", number, R"("topics":["agent.7.status"])"));
         }
         turn();
@@ -194,11 +195,11 @@ public:
     [[nodiscard]] Counts takeCounts() noexcept { return std::exchange(counted_, {}); }
 
 private:
-    std::unique_ptr<Transport> connect()
+    std::unique_ptr<Transport> connect(bool isCompressed)
     {
         auto ends = makeMemoryTransports(io_.get_executor());
         ServerCore::serve(server_.all().front(), std::move(ends.first));
-        write(*ends.second, upgrade(isCompressed_));
+        write(*ends.second, upgrade(isCompressed));
         turn();
         require(drain(*ends.second) > 0, "a peer was not let in");
         return std::move(ends.second);
