@@ -46,11 +46,13 @@ def byPerf(build, work, top):
             load(build, server, f'{work} {MANY}')
             sampler.send_signal(2)
             sampler.wait()
-        for sort in ('dso', 'symbol'):
-            report = subprocess.run(['perf', 'report', '--stdio', '-i', data, '--sort', sort, '-g', 'none'],
+        for what, sort, more in (('by program or library', 'dso', []), ('by function', 'symbol', []),
+                                 ('by function, of the server itself', 'symbol', ['--dsos', 'strandcast'])):
+            report = subprocess.run(['perf', 'report', '--stdio', '-i', data, '--sort', sort, '-g', 'none', *more],
                                     capture_output=True, text=True, check=True).stdout
-            lines = [line.rstrip() for line in report.splitlines() if line.strip() and not line.startswith('#')]
-            print(f'by {sort}, of the server\'s CPU time:')
+            lines = [re.sub(r'\s{2,}-.*', '', line).rstrip() for line in report.splitlines()
+                     if line.strip() and not line.startswith('#')]
+            print(f'{what}, shares of the process\' CPU time:')
             print('\n'.join(lines[:top]), end='\n\n')
 
 
@@ -64,7 +66,7 @@ def counted(build, work, publishes):
                                 check=True).stdout
     functions = collections.Counter()
     for line in report.splitlines():
-        found = re.match(r'\s*([\d,]+)\s.*?\S*:(.+?)(?: \[[^\]]*\])?$', line)
+        found = re.match(r'\s*([\d,]+)(?: \([^)]*\))?\s+\S+?:(.+?)(?: \[[^\]]*\])?$', line)  # file:function [object]
         if found:
             functions[found.group(2)] += int(found.group(1).replace(',', ''))
     return functions

@@ -39,7 +39,7 @@ def beside(name, work, kind, goal, other_work=None, options=(), load_options=(),
 
 def latency(build):
     with Server(build, 'strandcast') as ours, Server(build, 'each') as floor:
-        found = load(build, ours, f'latency {floor.port} 1000 128 200')
+        found = load(build, ours, f'latency {floor.port} 1000 128 400')
     return [[(found['median'], found['besideMedian'])], [(found['p99'], found['besideP99'])]]
 
 
@@ -55,12 +55,8 @@ def cold_start(build):
         return [[(server.start * 1000, None)]]
 
 
-def crossing(build):
-    """What one more shard adds to a publish that nobody gets: the price of telling it, all included."""
-    few, many = 2, 16
-    cost = {shards: measure(build, 'strandcast', 'fanout 0 16 128 60000', ['--shards', str(shards)])['cpu']
-            for shards in (few, many)}
-    return [[((cost[many] - cost[few]) / (many - few), None)]]
+def crossing(batches, build):
+    return [[(servers.run([build / 'bench' / 'crossing', batches, 100_000])['cpu'], None)]]
 
 
 def received(window, events, build):
@@ -98,7 +94,8 @@ NETWORK = [
          latency),
     beside('connect, auth, subscribe beside an upgrade', 'connects 2000', 'each', 2.0, 'upgrades 2000', TOKEN, TOKEN),
     beside('two shards beside one', FIRST, 'strandcast', 1.15, options=['--shards', '2']),
-    Work([Row('a publish\'s crossing to one more shard', of='value')], crossing),
+    Work([Row('posting a batch to a shard that sleeps')], functools.partial(crossing, 1)),
+    Work([Row('posting a batch to a shard that is busy')], functools.partial(crossing, 64)),
     beside('TLS beside plain, 128 B', FIRST, 'strandcast', None, options=Certificate.options, load_options=SECURE),
     beside('TLS beside plain, 1 in flight', 'fanout 1000 1 128 200', 'strandcast', None, options=Certificate.options,
            load_options=SECURE),

@@ -39,9 +39,10 @@ class Server:
         self.process.wait()
 
 
-def run(command, core):
+def run(command, core=None):
     """What a program of the benchmark prints, which is JSON; where it fails, so does all."""
-    ended = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(core))
+    ended = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True,
+                           preexec_fn=None if core is None else pinned(core))
     if ended.returncode != 0:
         sys.exit(f'bench: {" ".join(map(str, command))} failed: see above')
     return json.loads(ended.stdout)

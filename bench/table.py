@@ -1,4 +1,10 @@
-"""Prints the rows, each when it is measured, and how they compare with an earlier run."""
+"""Prints the rows, each when it is measured, and how they compare with an earlier run. On its own it writes a file of
+results as a table for docs/performance.md:
+
+    table.py RESULTS.json
+"""
+import json
+import pathlib
 import statistics
 import sys
 import time
@@ -26,6 +32,13 @@ def short(number):
     if number == 0 or abs(number) >= 100:
         return f'{number:.0f}'
     return f'{number:.3g}' if abs(number) < 0.1 else f'{number:.{2 if abs(number) < 10 else 1}f}'
+
+
+def bound(found):
+    """The goal: of a ratio a number alone, of a value with its unit."""
+    if 'goal' not in found:
+        return ''
+    return f'{found["goal"]} {found["unit"]}'.rstrip() if found['of'] == 'value' else f'{found["goal"]}'
 
 
 def spread(found):
@@ -62,14 +75,13 @@ class Progress:
 class Table:
     def __init__(self, before):
         self.before = before
-        print(f'{"workload":{WIDTH}} {"value (range)":28} {"beside":>9} {"ratio (range)":24} {"goal":>6}', flush=True)
+        print(f'{"workload":{WIDTH}} {"value (range)":28} {"beside":>9} {"ratio (range)":24} {"goal":>8}', flush=True)
 
     def print(self, name, found):
         beside = short(found['beside']['median']) if 'beside' in found else ''
         ratio = spread(found['ratio']) if 'ratio' in found else ''
-        goal = found.get('goal', '')
         verdict = {None: '', True: 'reached', False: 'MISSED'}[found.get('reached')]
-        print(f'{name:{WIDTH}} {spread(found["value"]) + " " + found["unit"]:28} {beside:>9} {ratio:24} {goal:>6}'
+        print(f'{name:{WIDTH}} {spread(found["value"]) + " " + found["unit"]:28} {beside:>9} {ratio:24} {bound(found):>8}'
               f' {verdict:8} {self._change(name, found)}'.rstrip(), flush=True)
 
     def _change(self, name, found):
@@ -84,3 +96,20 @@ def print_sum(results):
     judged = [found['reached'] for found in results.values() if 'reached' in found]
     missed = [name for name, found in results.items() if found.get('reached') is False]
     print(f'{sum(judged)} of {len(judged)} goals reached' + (f'; missed: {"; ".join(missed)}' if missed else ''))
+
+
+def markdown(results):
+    """As docs/performance.md has it."""
+    lines = ['| workload | value | beside | ratio (range) | goal | |', '|---|---|---|---|---|---|']
+    for name, found in results.items():
+        ratio = found.get('ratio')
+        value = short(found['value']['median']) if ratio else spread(found['value'])
+        beside = short(found['beside']['median']) if ratio else ''
+        verdict = {None: '', True: 'reached', False: '**missed**'}[found.get('reached')]
+        lines.append(f'| {name} | {value} {found["unit"]} | {beside} | {spread(ratio) if ratio else ""} |'
+                     f' {bound(found)} | {verdict} |')
+    return '\n'.join(lines)
+
+
+if __name__ == '__main__':
+    print(markdown(json.loads(pathlib.Path(sys.argv[1]).read_text())))
