@@ -135,8 +135,9 @@ Strand<std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>>> connec
     asio::error_code error;
     for (;;)
     {
-        auto socket = listener.tryAccept(io, error);
-        if (!error) co_return std::pair(std::move(one), std::make_unique<StreamTransport>(std::move(socket)));
+        auto socket = listener.tryAccept(error);
+        if (!error)
+            co_return std::pair(std::move(one), std::make_unique<StreamTransport>(io, std::move(socket)));
         REQUIRE(error == asio::error::would_block);
         co_await listener.wait();
     }

@@ -1,5 +1,8 @@
+#include "router/router_access.hpp"
+#include "router/router_core.hpp"
 #include "support/pooled.hpp"
 
+#include <strandcast/broker.hpp>
 #include <strandcast/ws_client.hpp>
 
 #include <asio/co_spawn.hpp>
@@ -12,9 +15,12 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -46,6 +52,42 @@ asio::awaitable<std::vector<RawPeer>> subscribers(Pooled& pooled, int count, std
     }
     co_return peers;
 }
+
+/// The log in memory, as one elsewhere: something happens while its answer is on its way, and is in it.
+class LateBroker final : public Broker
+{
+public:
+    std::function<void()> whileAnswering;
+
+    void attach(BrokerSink& sink) override { near_.attach(sink); }
+    void detach(BrokerSink& sink) noexcept override { near_.detach(sink); }
+    using Broker::append;
+    using Broker::tryAppend;
+    [[nodiscard]] std::optional<Appended> tryAppend(std::span<Publication> all) override
+    {
+        return near_.tryAppend(all);
+    }
+    [[nodiscard]] Strand<Appended> append(std::vector<Publication> all) override
+    {
+        return near_.append(std::move(all));
+    }
+    [[nodiscard]] Strand<LogRange> read(std::uint64_t offset, std::size_t limit) override
+    {
+        return near_.read(offset, limit);
+    }
+    [[nodiscard]] std::optional<LastEntries> tryReadLast(const LastQuery&) override { return std::nullopt; }
+    [[nodiscard]] Strand<LastEntries> readLast(LastQuery query) override
+    {
+        const auto executor = co_await asio::this_coro::executor;
+        asio::post(executor, whileAnswering);
+        co_await asio::post(executor, useStrand);
+        auto found = near_.tryReadLast(query);
+        co_return std::move(*found);
+    }
+
+private:
+    MemoryBroker near_;
+};
 
 asio::awaitable<void> yield()
 {
@@ -341,4 +383,41 @@ TEST_CASE("a server and a router on a pool may go under load, in any order, at a
         server.reset();
         for (auto& one : running) one.get();
     }
+}
+
+TEST_CASE("what a replay from a log elsewhere holds does not come again as new, on any shard")
+{
+    const auto broker = std::make_shared<LateBroker>();
+    withPool(2, {.broker = broker},
+             [&](Pooled& pooled) -> asio::awaitable<void>
+             {
+                 const auto core = RouterAccess::core(pooled.router);
+                 for (int number = 0; number < 6; ++number)
+                 {
+                     CAPTURE(number);
+                     const auto topic = fmt::format("t.{}", number);
+                     broker->whileAnswering = [core, topic] { core->publishNow({topic}, Json(1)); };
+                     auto peer = co_await pooled.peer();
+                     const auto ack = co_await peer.ask(request(
+                         "version-negotiation", "n",
+                         fmt::format(R"("supportedVersions":[],"selectedVersion":"1.1.0","session":"{}")",
+                                     std::string(22, 'A'))));
+                     CHECK(brief(ack) == "ack n");
+                     co_await peer.send(
+                         request("subscribe", "s", fmt::format(R"("topics":["{}"],"last":5)", topic)));
+                     int events = 0;
+                     for (bool isOver = false; !isOver;)
+                     {
+                         const auto message = co_await peer.message();
+                         if (message.contains("live"))
+                             co_await pooled.router.publish(topic, Json("fence"));
+                         else if (message.contains("data"))
+                         {
+                             isOver = message.at("data") == "fence";
+                             if (!isOver) ++events;
+                         }
+                     }
+                     CHECK(events == 1);
+                 }
+             });
 }

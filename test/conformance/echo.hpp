@@ -46,8 +46,8 @@ public:
     }
 
     /// `response` is the upgrade's, where it has not been sent; `received` what came behind it.
-    [[nodiscard]] strandcast::Strand<strandcast::CloseReason> run(std::string_view response,
-                                                                  std::string received)
+    [[nodiscard]] strandcast::Strand<strandcast::CloseReason> run(std::string received,
+                                                                  std::string_view response = {})
     {
         if (!response.empty()) connection_.sendRaw(response);
         return connection_.run(std::move(received));

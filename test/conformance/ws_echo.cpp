@@ -107,7 +107,7 @@ private:
             auto accepted = co_await acceptUpgrade(*transport, upgrade_, shard_->readBuffer());
             if (!accepted) co_return;
             conformance::Echo echo(*shard_, std::move(transport), options_, accepted->deflate);
-            static_cast<void>(co_await echo.run(accepted->response, std::move(accepted->received)));
+            static_cast<void>(co_await echo.run(std::move(accepted->received), accepted->response));
         }
         catch (const asio::system_error& failure)
         {

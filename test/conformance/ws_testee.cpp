@@ -115,7 +115,7 @@ private:
         {
             auto opened = co_await open("/runCase?case=" + std::to_string(number) + "&agent=" + agent_);
             conformance::Echo echo(*shard_, std::move(opened.transport), options_, opened.deflate);
-            static_cast<void>(co_await echo.run({}, std::move(opened.received)));
+            static_cast<void>(co_await echo.run(std::move(opened.received)));
         }
         catch (const std::exception& failure)
         {
