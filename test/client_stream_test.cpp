@@ -524,5 +524,6 @@ TEST_CASE("streams are read, closed and made on other threads than the client's"
             client.reset();
             server->stop();
             co_await until([&] { return server->running() == 0; });
+            server.reset();  // here, where its strands look at it
         });
 }
