@@ -388,36 +388,39 @@ TEST_CASE("a server and a router on a pool may go under load, in any order, at a
 TEST_CASE("what a replay from a log elsewhere holds does not come again as new, on any shard")
 {
     const auto broker = std::make_shared<LateBroker>();
-    withPool(2, {.broker = broker},
-             [&](Pooled& pooled) -> asio::awaitable<void>
-             {
-                 const auto core = RouterAccess::core(pooled.router);
-                 for (int number = 0; number < 6; ++number)
-                 {
-                     CAPTURE(number);
-                     const auto topic = fmt::format("t.{}", number);
-                     broker->whileAnswering = [core, topic] { core->publishNow({topic}, Json(1)); };
-                     auto peer = co_await pooled.peer();
-                     const auto ack = co_await peer.ask(request(
-                         "version-negotiation", "n",
-                         fmt::format(R"("supportedVersions":[],"selectedVersion":"1.1.0","session":"{}")",
-                                     std::string(22, 'A'))));
-                     CHECK(brief(ack) == "ack n");
-                     co_await peer.send(
-                         request("subscribe", "s", fmt::format(R"("topics":["{}"],"last":5)", topic)));
-                     int events = 0;
-                     for (bool isOver = false; !isOver;)
-                     {
-                         const auto message = co_await peer.message();
-                         if (message.contains("live"))
-                             co_await pooled.router.publish(topic, Json("fence"));
-                         else if (message.contains("data"))
-                         {
-                             isOver = message.at("data") == "fence";
-                             if (!isOver) ++events;
-                         }
-                     }
-                     CHECK(events == 1);
-                 }
-             });
+    withPool(
+        2, {.broker = broker},
+        [&](Pooled& pooled) -> asio::awaitable<void>
+        {
+            const auto core = RouterAccess::core(pooled.router);
+            for (int number = 0; number < 6; ++number)
+            {
+                CAPTURE(number);
+                const auto topic = fmt::format("t.{}", number);
+                broker->whileAnswering = [core, topic] { core->publishNow({topic}, Json(1)); };
+                auto peer = co_await pooled.peer();
+                const auto ack = co_await peer.ask(
+                    request("version-negotiation", "n",
+                            fmt::format(R"("supportedVersions":[],"selectedVersion":"1.1.0","session":"{}")",
+                                        std::string(22, 'A'))));
+                CHECK(brief(ack) == "ack n");
+                co_await peer.send(fmt::format(
+                    R"({{"id":"s","type":"subscribe","version":"1.1.0","timestamp":1,"topics":["{}"],"last":5}})",
+                    topic));
+                int events = 0;
+                for (bool isOver = false; !isOver;)
+                {
+                    const auto message = co_await peer.message();
+                    if (message.contains("live"))
+                        co_await pooled.router.publish(topic, Json("fence"));
+                    else if (message.contains("data"))
+                    {
+                        isOver = message.at("data") == "fence";
+                        if (!isOver) ++events;
+                    }
+                }
+                CHECK(events == 1);
+            }
+            broker->whileAnswering = nullptr;  // it holds the router, for which the pool would wait
+        });
 }
