@@ -5,7 +5,6 @@
 #include <asio/post.hpp>
 
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -49,8 +48,7 @@ public:
                 if (first)
                     waiting.swap(batch);
                 else
-                    waiting.insert(waiting.end(), std::move_iterator(batch.begin()),
-                                   std::move_iterator(batch.end()));
+                    for (auto& item : batch) waiting.push_back(std::move(item));
             }
         }
         batch.clear();
