@@ -151,7 +151,11 @@ Answers answersOverSocket(const std::string& bytes, Role role, bool isCompressed
     options.role = role;
     options.protocol.maxMessageSize = maxMessage;
     std::optional<DeflateParameters> deflate;
-    if (isCompressed) deflate.emplace().client = deflate->server = {15, true};
+    if (isCompressed)
+    {
+        deflate.emplace();  // first: of an assignment the right side is evaluated before the left one
+        deflate->client = deflate->server = {15, true};
+    }
     Answers answers;
     runStrand(
         [&](asio::io_context& io) -> Strand<>
