@@ -1,12 +1,12 @@
 #include "transport/resolve.hpp"
 
 #include "coro/signal.hpp"
+#include "transport/context_gate.hpp"
 #include "transport/lookup_threads.hpp"
 
 #include <strandcast/error.hpp>
 
 #include <asio/ip/address.hpp>
-#include <asio/post.hpp>
 #include <asio/this_coro.hpp>
 #include <fmt/format.h>
 
@@ -15,7 +15,6 @@
 #include <memory>
 #include <mutex>
 #include <netdb.h>
-#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -31,21 +30,15 @@ namespace
 class Answer : public std::enable_shared_from_this<Answer>
 {
 public:
-    /// The strand waits, on `signal`, which lives in its frame.
-    void expect(ShardExecutor executor, Signal& signal)
+    explicit Answer(ShardExecutor executor) : executor_(executor), gate_(ContextGate::of(executor.context()))
     {
-        const std::lock_guard lock(mutex_);
-        executor_ = executor;
-        signal_ = &signal;
     }
 
+    /// The strand waits, on `signal`, which lives in its frame.
+    void expect(Signal& signal) noexcept { signal_ = &signal; }
+
     /// The strand has gone, and its io_context may follow.
-    void forget() noexcept
-    {
-        const std::lock_guard lock(mutex_);
-        executor_.reset();
-        signal_ = nullptr;
-    }
+    void forget() noexcept { signal_ = nullptr; }
 
     /// On the lookup's thread.
     void come(std::vector<tcp::endpoint> found, std::string failure)
@@ -54,8 +47,7 @@ public:
         found_ = std::move(found);
         failure_ = std::move(failure);
         there_ = true;
-        // Under the lock: as long as the strand is expected to be there, so is its io_context.
-        if (executor_) asio::post(*executor_, [self = shared_from_this()] { self->wake(); });
+        gate_->post(executor_, [self = shared_from_this()] { self->wake(); });
     }
 
     [[nodiscard]] bool isThere() const
@@ -69,15 +61,16 @@ public:
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 
 private:
-    // On the shard's thread, as forget() is.
+    // On the shard's thread, as expect() and forget() are.
     void wake() noexcept
     {
         if (signal_) signal_->notify();
     }
 
-    mutable std::mutex mutex_;
-    std::optional<ShardExecutor> executor_;
+    const ShardExecutor executor_;
+    const std::shared_ptr<ContextGate> gate_;
     Signal* signal_ = nullptr;
+    mutable std::mutex mutex_;
     std::vector<tcp::endpoint> found_;
     std::string failure_;
     bool there_ = false;
@@ -98,7 +91,7 @@ void lookUpFor(Answer& answer, const Lookup& lookup, const std::string& host, st
 Strand<std::vector<tcp::endpoint>> lookedUp(std::string host, std::uint16_t port, Lookup lookup)
 {
     const auto executor = co_await asio::this_coro::executor;
-    const auto answer = std::make_shared<Answer>();
+    const auto answer = std::make_shared<Answer>(executor);
     const auto work = std::make_shared<LookupThreads::Work>([answer, lookup = std::move(lookup), host, port]
                                                             { lookUpFor(*answer, lookup, host, port); });
     Signal signal(executor);
@@ -108,7 +101,7 @@ Strand<std::vector<tcp::endpoint>> lookedUp(std::string host, std::uint16_t port
         ~Expected() { answer->forget(); }
     };
     const Expected expected{answer};
-    answer->expect(executor, signal);
+    answer->expect(signal);
     LookupThreads::instance().start(work);
     while (!answer->isThere()) co_await signal.wait();
     if (answer->found().empty())
