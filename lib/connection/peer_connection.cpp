@@ -108,16 +108,18 @@ CloseReason PeerConnection::end() noexcept
 
 bool PeerConnection::Reading::await_suspend(std::coroutine_handle<> frame)
 {
-    if (turn_ == Turn::stop) return connection_.sleep(frame);
+    const auto turn = connection_.readTurn();
+    if (connection_.isOver()) return false;
+    if (turn == Turn::stop) return connection_.sleep(frame);
     const auto executor = connection_.shard_.executor();
     auto& transport = *connection_.transport_;
     frame_ = frame;
-    if (turn_ == Turn::idle && transport.notifyReadable(*this)) return true;
+    if (turn == Turn::idle && transport.notifyReadable(*this)) return true;
     return SleepingFrame::sleep(
         frame,
         [&](auto ended)
         {
-            if (turn_ == Turn::more)
+            if (turn == Turn::more)
                 asio::post(executor, ended);
             else
                 asio::co_spawn(executor, transport.waitReadable(),

@@ -292,16 +292,9 @@ class PeerConnection::Reading final : public Waiter
 public:
     explicit Reading(PeerConnection& connection) noexcept : connection_(connection) {}
 
-    [[nodiscard]] bool await_ready()
-    {
-        turn_ = connection_.readTurn();
-        return connection_.isOver();
-    }
+    static bool await_ready() noexcept { return false; }
     [[nodiscard]] bool await_suspend(std::coroutine_handle<> frame);
-    void await_resume() noexcept
-    {
-        if (turn_ == Turn::stop) connection_.wake_.reset();
-    }
+    void await_resume() noexcept { connection_.wake_.reset(); }
 
     void resume() override { frame_.resume(); }
     void drop() noexcept override { frame_.destroy(); }
@@ -309,7 +302,6 @@ public:
 private:
     PeerConnection& connection_;
     std::coroutine_handle<> frame_;
-    Turn turn_ = Turn::idle;
 };
 
 inline PeerConnection::Reading PeerConnection::reading() noexcept

@@ -194,9 +194,8 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
         if (!upgraded || !core->admitting_) co_return;  // it went, or nobody is let in any more
         Admission admission(core->totals_->open, core->options_.maxConnections);
         if (admission)
-            attend(
-                std::make_unique<Guest>(core, std::move(admission), std::move(arrival), std::move(transport)),
-                *upgraded);
+            attend(std::make_unique<Guest>(core, std::move(admission), std::move(transport)), arrival,
+                   *upgraded);
         else
             co_await rejectOverLimit(core, std::move(transport), std::move(*upgraded), arrival);
     }
@@ -210,15 +209,14 @@ Strand<> ServerCore::serve(std::shared_ptr<ServerCore> core, std::unique_ptr<Tra
     }
 }
 
-// `upgraded` is the caller's, and used before the first suspension alone. Whatever ends the client, its
-// writer and its hooks refer to it until they have ended.
-LeanStrand ServerCore::attend(std::unique_ptr<Guest> guest, AcceptedUpgrade& upgraded)
+// `arrival` and `upgraded` are the caller's, and used before the first suspension alone. Whatever ends the
+// client, its writer and its hooks refer to it until they have ended.
+LeanStrand ServerCore::attend(std::unique_ptr<Guest> guest, Arrival& arrival, AcceptedUpgrade& upgraded)
 {
     bool hasFailed = true;
     try
     {
-        guest->welcome(upgraded);
-        guest->session.begin(upgraded.response, std::move(upgraded.received));
+        guest->begin(upgraded, arrival);
         while (!guest->session.isOver()) co_await guest->session.reading();
         hasFailed = false;
     }

@@ -20,10 +20,10 @@ using namespace std::chrono_literals;
 
 ClientSession::ClientSession(ServerCore& server, std::unique_ptr<Transport> transport, std::uint64_t number)
     : server_(server),
-      publisher_(server.newPublisher()),
-      connection_(server.shard(), std::move(transport), server.connectionOptions(), *this),
       id_(server.newClientId()),
+      connection_(server.shard(), std::move(transport), server.connectionOptions(), *this),
       number_(number),
+      publisher_(server.newPublisher()),
       connectedAt_(server.now())
 {
 }
@@ -215,7 +215,7 @@ void ClientSession::answerAuth(std::string_view messageId, Authentication login)
 void ClientSession::authenticated(Authentication login)
 {
     if (connection_.isClosing()) return;
-    if (auto* const slot = std::exchange(slot_, nullptr)) slot->release();
+    releaseSlot();
     const bool saysMore = login.identity || login.agents || login.metadata || login.expiresAt;
     login_ = saysMore ? std::make_shared<const Authentication>(std::move(login)) : nullptr;
     if (version_ == ProtocolVersion::v1_1)
@@ -228,6 +228,13 @@ void ClientSession::authenticated(Authentication login)
     if (handler && authenticated_) return handler->reauthenticated(*this);
     if (handler) handler->opened(*this);
     authenticated_ = true;
+}
+
+void ClientSession::releaseSlot() noexcept
+{
+    if (!arrival_) return;
+    arrival_->slot.release();
+    if (!arrival_->place) arrival_ = nullptr;
 }
 
 const Authentication& ClientSession::whatHookSaid() const noexcept

@@ -4,7 +4,7 @@
 #include "connection/rate_limit.hpp"
 #include "coro/task_group.hpp"
 #include "message/envelope.hpp"
-#include "server/handshake_slots.hpp"
+#include "server/arrival.hpp"
 #include "server/request_handler.hpp"
 #include "server/upgrade_record.hpp"
 
@@ -51,8 +51,9 @@ public:
     {
         clientAddress_ = std::make_unique<const std::string>(std::move(address));
     }
-    /// The place among those who are no clients yet is given back with the first login.
-    void holdUntilAuthenticated(HandshakeSlots::Slot& slot) noexcept { slot_ = &slot; }
+    /// What it holds from its arrival: the place among those who are no clients yet until its first login,
+    /// and its address' own for as long as it is connected.
+    void hold(Arrival arrival) { arrival_ = std::make_unique<Arrival>(std::move(arrival)); }
     /// What compresses events for this client, and others like it; null where none are compressed.
     [[nodiscard]] Deflater* deflater() const noexcept { return connection_.sharedDeflater(); }
 
@@ -146,6 +147,7 @@ private:
     void expire();
     void beginAuthTimeout();
     void armDeadline();
+    void releaseSlot() noexcept;
     void refuseCredentials(std::string_view messageId);
     [[nodiscard]] std::string peerAddress() const;
     [[nodiscard]] bool admit();
@@ -155,12 +157,13 @@ private:
 
     // First what each event touches.
     ServerCore& server_;
-    std::uint64_t publisher_ = 0;
     std::uint64_t events_ = 0;   // that it was to have
     std::uint64_t dropped_ = 0;  // of these
+    ClientId id_;
+    // Each idle client has them: they fill up the id's word.
     ProtocolVersion version_ = ProtocolVersion::v1_0;
-    bool authenticated_ = false;
-    bool tellsSent_ = false;
+    bool authenticated_ : 1 = false;
+    bool tellsSent_ : 1 = false;
 
 public:
     /// What the request handler keeps with this client.
@@ -168,16 +171,16 @@ public:
 
 private:
     PeerConnection connection_;
-    ClientId id_;
     std::uint64_t number_;
+    std::uint64_t publisher_;
     Timestamp connectedAt_;
     UpgradeRecord upgrade_;
     std::unique_ptr<const std::string> clientAddress_;  // none: the peer's
     std::unique_ptr<const std::string> session_;        // the client's own under 1.1.0
     std::shared_ptr<const Authentication> login_;       // the last one, where it said more than yes
     Clock::time_point authDeadline_ = Clock::time_point::max();
-    HandshakeSlots::Slot* slot_ = nullptr;  // while it is held
-    std::unique_ptr<TaskGroup> hook_;       // the authenticate hook, at most one at a time
+    std::unique_ptr<Arrival> arrival_;  // while it holds any of it
+    std::unique_ptr<TaskGroup> hook_;   // the authenticate hook, at most one at a time
     RateLimit rateLimit_;
     std::uint64_t received_ = 0;
 };

@@ -16,12 +16,10 @@ namespace strandcast
 /// A client that was let in, and the places that are its own for as long as it is one.
 struct Guest
 {
-    Guest(std::shared_ptr<ServerCore> server, Admission let, Arrival arrived,
-          std::unique_ptr<Transport> transport)
+    Guest(std::shared_ptr<ServerCore> server, Admission let, std::unique_ptr<Transport> transport)
         : core(std::move(server)),
           place(core->guests()),
           admission(std::move(let)),
-          arrival(std::move(arrived)),
           session(*core, std::move(transport), ++core->totals().connections)
     {
         core->registry().add(session);
@@ -30,24 +28,17 @@ struct Guest
     Guest& operator=(const Guest&) = delete;
     ~Guest() { core->registry().remove(session); }
 
-    /// What its upgrade says of it.
-    void welcome(const AcceptedUpgrade& upgraded)
-    {
-        if (core->authenticates())
-            session.holdUntilAuthenticated(arrival.slot);
-        else
-            arrival.slot.release();
-        session.compress(upgraded.deflate);
-        session.setUpgrade(upgraded);
-        if (arrival.proxied && !arrival.proxied->client.empty())
-            session.setClientAddress(std::exchange(arrival.proxied, nullptr)->client);
-    }
+    /// Begins the conversation with what its upgrade and its arrival say of it. Not inline: what it needs on
+    /// the way would stay in the frame of the strand that calls it.
+    void begin(AcceptedUpgrade& upgraded, Arrival& arrival);
 
     const std::shared_ptr<ServerCore> core;
     const GuestCount::Place place;
     const Admission admission;
-    Arrival arrival;
     ClientSession session;
 };
+
+// Every idle client has one, and malloc adds 8 bytes and rounds up to 16.
+static_assert(sizeof(Guest) <= 472);
 
 }  // namespace strandcast

@@ -195,7 +195,7 @@ private:
     static void begin(const std::shared_ptr<ServerCore>& core, std::uint64_t run);
     [[nodiscard]] static Strand<> serve(std::shared_ptr<ServerCore> core,
                                         std::unique_ptr<Transport> transport, Arrival arrival);
-    static LeanStrand attend(std::unique_ptr<Guest> guest, AcceptedUpgrade& upgraded);
+    static LeanStrand attend(std::unique_ptr<Guest> guest, Arrival& arrival, AcceptedUpgrade& upgraded);
     [[nodiscard]] static Strand<std::optional<AcceptedUpgrade>>
     shakeHands(std::shared_ptr<ServerCore> core, Transport& transport, Arrival& arrival);
     [[nodiscard]] static Strand<> rejectOverLimit(std::shared_ptr<ServerCore> core,
