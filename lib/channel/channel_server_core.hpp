@@ -103,6 +103,8 @@ public:
 
     [[nodiscard]] bool concerns(std::string_view topic) const noexcept override
     {
+        // Asked of every publish, and nearly always one of another channel's, or of none.
+        if (!(topic.starts_with(PayloadKind<Event>::channel) || ...)) return false;
         const auto parts = ChannelTopic::parse(topic);
         return parts && (isOf<Event>(*parts) || ...);
     }
