@@ -142,6 +142,47 @@ TEST_CASE("a header that the RFC forbids is an error as soon as its bytes are th
     CHECK(errorOf({0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 0}) == "Length out of range");
 }
 
+TEST_CASE("a whole text is known at once exactly where its header says that it is one, and it is all there")
+{
+    // Every first byte, every second one, and lengths around those where their form changes.
+    std::size_t found = 0;
+    for (int first = 0; first < 256; ++first)
+        for (int second = 0; second < 256; ++second)
+            for (const std::size_t extended : {0u, 1u, 125u, 126u, 127u, 300u})
+                for (const std::size_t there :
+                     {0u, 1u, 2u, 3u, 4u, 8u, 125u, 130u, 131u, 135u, 303u, 304u, 307u, 308u, 400u})
+                {
+                    std::vector<std::byte> bytes(there);
+                    const auto put = [&](std::size_t at, std::size_t value)
+                    {
+                        if (at < bytes.size()) bytes[at] = static_cast<std::byte>(value);
+                    };
+                    put(0, static_cast<std::size_t>(first));
+                    put(1, static_cast<std::size_t>(second));
+                    put(2, extended >> 8);
+                    put(3, extended & 0xFF);
+                    const auto decoded = decodeFrameHeader(bytes);
+                    const auto* const frame = std::get_if<DecodedFrameHeader>(&decoded);
+                    for (const bool isMasked : {false, true})
+                    {
+                        const bool isWhole =
+                            frame && there >= frame->size + frame->header.payloadSize &&
+                            frame->header == FrameHeader{.mask = frame->header.mask,
+                                                         .payloadSize = frame->header.payloadSize} &&
+                            frame->header.mask.has_value() == isMasked &&
+                            frame->header.payloadSize <= 0xFFFF && (second & 0x7F) != 127;
+                        const auto whole = decodeWholeText(bytes, isMasked);
+                        bool isRight = whole.has_value() == isWhole;
+                        if (whole && isWhole)
+                            isRight = whole->headerSize == frame->size &&
+                                      whole->payloadSize == frame->header.payloadSize;
+                        if (!isRight) FAIL("bytes ", first, " ", second, " of ", there);
+                        found += whole.has_value() ? 1 : 0;
+                    }
+                }
+    CHECK(found > 1'000);
+}
+
 TEST_CASE("masking is what the RFC's formula says, at every offset and alignment, and undoes itself")
 {
     std::mt19937 random(2);

@@ -100,4 +100,27 @@ decodeFrameHeader(std::span<const std::byte> bytes) noexcept
     return DecodedFrameHeader{header, size};
 }
 
+std::optional<WholeText> decodeWholeText(std::span<const std::byte> bytes, bool isMasked) noexcept
+{
+    constexpr std::uint8_t first = finBit | static_cast<std::uint8_t>(Opcode::text);
+    if (bytes.size() < 2 || byteAt(bytes, 0) != first) return std::nullopt;
+    const auto second = byteAt(bytes, 1);
+    if (((second & maskBit) != 0) != isMasked) return std::nullopt;
+    WholeText text{.headerSize = 2, .payloadSize = static_cast<std::size_t>(second & 0x7F)};
+    if (text.payloadSize == length16)
+    {
+        if (bytes.size() < 4) return std::nullopt;
+        text = {.headerSize = 4,
+                .payloadSize = static_cast<std::size_t>(byteAt(bytes, 2)) << 8 | byteAt(bytes, 3)};
+        if (text.payloadSize < length16) return std::nullopt;
+    }
+    else if (text.payloadSize > length16)
+    {
+        return std::nullopt;
+    }
+    if (isMasked) text.headerSize += sizeof(Mask);
+    if (bytes.size() < text.headerSize + text.payloadSize) return std::nullopt;
+    return text;
+}
+
 }  // namespace strandcast

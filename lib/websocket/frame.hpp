@@ -57,4 +57,17 @@ struct FrameError
 [[nodiscard]] std::variant<NeedMore, DecodedFrameHeader, FrameError>
 decodeFrameHeader(std::span<const std::byte> bytes) noexcept;
 
+/// The sizes of a frame that is all there, and a whole message of text.
+struct WholeText
+{
+    std::size_t headerSize;  ///< in bytes, the mask among them, which stands last
+    std::size_t payloadSize;
+};
+
+/// What nearly every frame is, at the front of `bytes`: a message of text in one piece below 64 KiB, all of
+/// it there, with no extension and with a mask or without as said. Nothing where it is anything else; then
+/// decodeFrameHeader() says what.
+[[nodiscard]] std::optional<WholeText> decodeWholeText(std::span<const std::byte> bytes,
+                                                       bool isMasked) noexcept;
+
 }  // namespace strandcast

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace strandcast
@@ -102,8 +103,28 @@ bool Protocol::hasRetained() const noexcept
     return !std::holds_alternative<NeedMore>(decodeFrameHeader(unread_));
 }
 
+// At once what nearly every frame is. Nothing is taken where it is anything else, or wrong.
+std::optional<ProtocolEvent> Protocol::readWholeText()
+{
+    if (assembler_ || closeSent_ || limits_.maxFramesPerMessage == 0) return std::nullopt;
+    const bool isMasked = role_ == Role::server;
+    const auto frame = decodeWholeText(unread_, isMasked);
+    if (!frame || frame->payloadSize > maxMessageSize_) return std::nullopt;
+    const auto payload = unread_.subspan(frame->headerSize, frame->payloadSize);
+    if (isMasked)
+    {
+        Mask mask;
+        std::memcpy(mask.data(), payload.data() - mask.size(), mask.size());
+        applyMask(payload, mask);
+    }
+    unread_ = unread_.subspan(frame->headerSize + frame->payloadSize);
+    if (!isUtf8(payload)) return fail(notUtf8());
+    return TextReceived{asText(payload)};
+}
+
 std::optional<ProtocolEvent> Protocol::readFrame()
 {
+    if (auto text = readWholeText()) return text;
     const auto decoded = decodeFrameHeader(unread_);
     if (const auto* const error = std::get_if<FrameError>(&decoded))
         return fail({CloseCode::protocolError, std::string(error->what)});

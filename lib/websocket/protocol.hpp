@@ -133,6 +133,7 @@ public:
 
 private:
     [[nodiscard]] std::optional<ProtocolEvent> readFrame();
+    [[nodiscard]] std::optional<ProtocolEvent> readWholeText();
     [[nodiscard]] std::optional<FrameError> judge(const FrameHeader& header) const noexcept;
     [[nodiscard]] std::optional<CloseReason> judgeSize(const FrameHeader& header) const;
     [[nodiscard]] std::optional<ProtocolEvent> wholeFrame(const FrameHeader& header,
