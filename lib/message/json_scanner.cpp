@@ -175,7 +175,7 @@ std::optional<std::string_view> JsonScanner::scanOther(std::size_t depth) noexce
             {
                 if (opensObject)
                 {
-                    if (!scanString()) return std::nullopt;
+                    if (!skipString()) return std::nullopt;
                     skipSpace();
                     if (!take(':')) return fail("':'");
                     skipSpace();
@@ -184,7 +184,7 @@ std::optional<std::string_view> JsonScanner::scanOther(std::size_t depth) noexce
             }
             --depth;
         }
-        else if (!scanScalar())
+        else if (!takePlainString() && !scanScalar())
         {
             return std::nullopt;
         }
@@ -198,7 +198,7 @@ std::optional<std::string_view> JsonScanner::scanOther(std::size_t depth) noexce
                 skipSpace();
                 if (containers.isObject(depth))
                 {
-                    if (!scanString()) return std::nullopt;
+                    if (!skipString()) return std::nullopt;
                     skipSpace();
                     if (!take(':')) return fail("':'");
                     skipSpace();

@@ -91,6 +91,7 @@ private:
         return true;
     }
 
+    [[nodiscard]] bool skipString() noexcept { return takePlainString() || scanAnyString(); }
     [[nodiscard]] std::optional<std::string_view> scanOther(std::size_t depth) noexcept;
     [[nodiscard]] std::optional<std::string_view> scanAnyString() noexcept;
     [[nodiscard]] bool scanScalar() noexcept;

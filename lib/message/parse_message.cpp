@@ -1,6 +1,7 @@
 #include "message/envelope.hpp"
 #include "message/fields.hpp"
 #include "message/json_scanner.hpp"
+#include "message/usual_message.hpp"
 
 #include <fmt/format.h>
 
@@ -311,7 +312,9 @@ Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at,
                                 reader.optionalStrings(Field::patterns)};
     case MessageType::unsubscribe:
         return UnsubscribeMessage{std::move(id), at, reader.requiredStrings(Field::topics)};
-    case MessageType::publish: break;  // see readPublish()
+    case MessageType::publish:
+        return PublishMessage{std::move(id), at, reader.requiredString(Field::topic),
+                              reader.optionalValue(Field::data), reader.optionalBool(Field::broadcast)};
     case MessageType::event:
         return EventMessage{std::move(id), at, readEventTopic(reader, version),
                             reader.optionalValue(Field::data), reader.optionalCount(Field::sequenceNumber)};
@@ -333,19 +336,50 @@ Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at,
     return PingMessage{std::move(id), at};
 }
 
-// Made where it is returned, and its strings once: a server reads more publishes than anything else.
-std::variant<Message, Refusal> readPublish(Reader& reader, std::string id, Timestamp at)
+template <typename T>
+T& beginMessage(std::variant<Message, Refusal>& made, const UsualMessage& usual)
 {
-    std::variant<Message, Refusal> read(std::in_place_type<Message>, std::in_place_type<PublishMessage>);
-    auto& message = std::get<PublishMessage>(std::get<Message>(read));
-    message.id = std::move(id);
-    message.timestamp = at;
-    message.topic = reader.requiredString(Field::topic);
-    message.data = reader.optionalValue(Field::data);
-    message.broadcast = reader.optionalBool(Field::broadcast);
-    if (!reader.wrong().empty())
-        read = Refusal{ErrorCode::invalidMessage, std::move(reader.wrong()), std::move(message.id)};
-    return read;
+    auto& message = std::get<Message>(made).emplace<T>();
+    message.id = std::string(usual.id);
+    message.timestamp = usual.timestamp;
+    return message;
+}
+
+std::optional<Json> dataOf(const UsualMessage& usual)
+{
+    return usual.data ? std::optional(Json::fromValidText(std::string(*usual.data))) : std::nullopt;
+}
+
+// Made where it is returned. A string that is made and moved costs less than one that is assigned.
+std::variant<Message, Refusal> messageOf(const UsualMessage& usual)
+{
+    std::variant<Message, Refusal> made;
+    switch (usual.type)
+    {
+    case MessageType::event:
+    {
+        auto& event = beginMessage<EventMessage>(made, usual);
+        event.topic = std::string(usual.topic);
+        event.data = dataOf(usual);
+        event.sequenceNumber = usual.sequenceNumber;
+        break;
+    }
+    case MessageType::publish:
+    {
+        auto& publish = beginMessage<PublishMessage>(made, usual);
+        publish.topic = std::string(usual.topic);
+        publish.data = dataOf(usual);
+        publish.broadcast = usual.broadcast;
+        break;
+    }
+    default:
+    {
+        auto& ack = beginMessage<AckMessage>(made, usual);
+        ack.messageId = std::string(usual.topic);
+        ack.sequenceNumber = usual.sequenceNumber;
+    }
+    }
+    return made;
 }
 
 /// What a text that is nested deeper than `maxDepth` is refused with. Its id is read all the same, as far as
@@ -366,6 +400,7 @@ Refusal refuseNesting(std::string_view text, std::size_t maxDepth)
 
 std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits limits)
 {
+    if (const auto usual = readUsualMessage(text, limits)) return messageOf(*usual);
     Fields fields;
     if (const auto error = fields.read(text, limits.maxDepth))
     {
@@ -395,7 +430,6 @@ std::variant<Message, Refusal> parseMessage(std::string_view text, ParseLimits l
             fmt::format("Version {:.40} is not supported; {} is", versionName, toString(limits.newest)),
             std::move(id)};
 
-    if (*type == MessageType::publish) return readPublish(reader, std::move(id), timestamp);
     auto message = readBody(reader, *type, std::move(id), timestamp, *version);
     if (auto* const negotiation = std::get_if<VersionNegotiationMessage>(&message))
         readSession(*negotiation, reader);

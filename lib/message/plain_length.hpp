@@ -36,8 +36,9 @@ template <typename Word>
 
 #ifdef __SSE2__
 
-/// How many characters from `position` on stand for themselves in a string. Sixteen at a time, as long as
-/// there are so many: what is short ends in the first step, for more of the message follows it.
+/// How many characters from `position` on stand for themselves in a string. Sixteen at a time: what is short
+/// ends in the first step, for more of the message follows it, and the last step looks once more at some
+/// before it.
 [[nodiscard]] inline std::size_t plainLength(std::string_view text, std::size_t position = 0) noexcept
 {
     // The compilers' own vectors: no header is needed.
@@ -49,16 +50,26 @@ template <typename Word>
         std::memset(&bytes, character, sizeof bytes);
         return bytes;
     };
-    const auto begin = position;
-    for (; position + sizeof(Bytes) <= text.size(); position += sizeof(Bytes))
+    const auto othersAt = [&](std::size_t at)
     {
         Bytes bytes;
-        std::memcpy(&bytes, text.data() + position, sizeof bytes);
+        std::memcpy(&bytes, text.data() + at, sizeof bytes);
         const auto isOther = (bytes < all(0x20)) | (bytes == all('"')) | (bytes == all('\\'));
         Signs signs;
         std::memcpy(&signs, &isOther, sizeof signs);
-        const auto others = static_cast<unsigned>(__builtin_ia32_pmovmskb128(signs));
-        if (others != 0) return position - begin + static_cast<std::size_t>(std::countr_zero(others));
+        return static_cast<unsigned>(__builtin_ia32_pmovmskb128(signs));
+    };
+    const auto begin = position;
+    for (; position + sizeof(Bytes) <= text.size(); position += sizeof(Bytes))
+        if (const auto others = othersAt(position); others != 0)
+            return position - begin + static_cast<std::size_t>(std::countr_zero(others));
+    if (text.size() >= sizeof(Bytes) && position < text.size())
+    {
+        const auto last = text.size() - sizeof(Bytes);
+        const auto others = othersAt(last) >> (position - last);
+        const auto end =
+            others == 0 ? text.size() : position + static_cast<std::size_t>(std::countr_zero(others));
+        return end - begin;
     }
     while (position < text.size() && isPlain(text[position])) ++position;
     return position - begin;

@@ -1,5 +1,6 @@
 // Any text as a message: what is taken for JSON is what Boost.JSON takes for it, what is taken for a message
-// has the id that Boost.JSON reads, and written and read again it stays the same.
+// has the id that Boost.JSON reads, written and read again it stays the same, and space behind it changes
+// nothing.
 
 #include "message/envelope.hpp"
 #include "message/json_scanner.hpp"
@@ -70,6 +71,18 @@ void checkMessage(std::string_view text, const Message& message)
     require(written(std::get<Message>(again)) == once);
 }
 
+// With space behind it a message is read field by field, without it at once where it stands as it is written.
+void checkSpace(std::string_view text, const std::variant<Message, Refusal>& parsed,
+                const ParseLimits& limits)
+{
+    const auto again = parseMessage(std::string(text) + ' ', limits);
+    require(again.index() == parsed.index());
+    if (const auto* const message = std::get_if<Message>(&parsed))
+        require(std::get<Message>(again) == *message);
+    else
+        require(std::get<Refusal>(again).id == std::get<Refusal>(parsed).id);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
@@ -77,7 +90,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     if (!isUtf8(std::as_bytes(std::span(text)))) return 0;  // refused before it comes here
     checkGrammar(text);
-    const auto parsed = parseMessage(text, {.maxDepth = shallow, .newest = ProtocolVersion::v1_1});
+    const ParseLimits limits{.maxDepth = shallow, .newest = ProtocolVersion::v1_1};
+    const auto parsed = parseMessage(text, limits);
+    checkSpace(text, parsed, limits);
     if (const auto* const message = std::get_if<Message>(&parsed))
         checkMessage(text, *message);
     else
