@@ -20,7 +20,7 @@ public:
     [[nodiscard]] std::uint64_t next() override
     {
         // A mask for every frame of a client must not cost a system call each.
-        thread_local std::array<std::uint64_t, 64> pool;
+        thread_local std::array<std::uint64_t, 256> pool;
         thread_local std::size_t left = 0;
         if (left == 0)
         {
@@ -32,13 +32,13 @@ public:
     }
 
 private:
-    static void fill(std::array<std::uint64_t, 64>& pool)
+    static void fill(std::array<std::uint64_t, 256>& pool)
     {
-        // Up to 256 bytes getrandom() neither blocks (once the kernel is seeded) nor gives less: two calls.
         auto* bytes = reinterpret_cast<std::byte*>(pool.data());
         for (std::size_t done = 0; done < sizeof(pool);)
         {
-            const auto size = ::getrandom(bytes + done, std::min<std::size_t>(256, sizeof(pool) - done), 0);
+            // A signal may interrupt it, or have it give less.
+            const auto size = ::getrandom(bytes + done, sizeof(pool) - done, 0);
             if (size < 0 && errno != EINTR)
                 throw std::system_error(errno, std::generic_category(), "getrandom");
             if (size > 0) done += static_cast<std::size_t>(size);
