@@ -502,6 +502,22 @@ TEST_CASE("a message that is cut off anywhere is refused")
     }
 }
 
+TEST_CASE("a timestamp and a sequence number of any count of digits are read as they stand")
+{
+    std::mt19937_64 random(15);
+    for (std::uint64_t smallest = 1; smallest < 1'000'000'000'000'000; smallest *= 10)
+        for (int round = 0; round < 50; ++round)
+        {
+            const auto number = smallest + random() % (9 * smallest);
+            const auto text = fmt::format(
+                R"({{"id":"m-1","type":"event","version":"1.0.0","timestamp":{0},"topic":"a","sequenceNumber":{0}}})",
+                number);
+            const auto event = accepted<EventMessage>(text);
+            CHECK(event.timestamp.time_since_epoch().count() == static_cast<std::int64_t>(number));
+            CHECK(event.sequenceNumber == number);
+        }
+}
+
 TEST_CASE("a message is read alike however it stands, also where any of its bytes is another")
 {
     const auto texts = {

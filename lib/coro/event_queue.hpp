@@ -39,15 +39,15 @@ public:
     {
     }
 
-    /// On the shard's thread.
+    /// On the shard's thread. The event is made of `event` in its place.
     /// @returns false where the reader has gone, so that nobody need push any more.
-    bool push(T&& event)
+    template <typename Event = T>
+    bool push(Event&& event)
     {
-        const auto kept = keep(std::move(event));
+        const auto kept = keep(std::forward<Event>(event));
         if (kept == Kept::yes) changed_.change();
         return kept != Kept::closed;
     }
-    bool push(const T& event) { return push(T(event)); }
 
     void pushFromAnyThread(T event)
     {
@@ -128,13 +128,14 @@ private:
         closed,
     };
 
-    [[nodiscard]] Kept keep(T&& event)
+    template <typename Event>
+    [[nodiscard]] Kept keep(Event&& event)
     {
         const std::lock_guard lock(mutex_);
         if (closed_) return Kept::closed;
         if (ended_) return Kept::ended;
-        bytes_ += sizeOf(event);
-        events_.push_back(std::move(event));
+        events_.emplace_back(std::forward<Event>(event));
+        bytes_ += sizeOf(events_.back());
         while (events_.size() > 1 && (events_.size() > capacity_ || bytes_ > maxBytes_)) dropOldest();
         return Kept::yes;
     }

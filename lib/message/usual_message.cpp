@@ -3,6 +3,7 @@
 #include "message/json_scanner.hpp"
 #include "message/plain_length.hpp"
 
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
@@ -44,6 +45,12 @@ public:
         constexpr std::size_t exactDigits = 15;
         std::uint64_t number = 0;
         const auto begin = position_;
+        if constexpr (std::endian::native == std::endian::little)
+            if (text_.size() - begin >= 8 && areDigits(wordAt<std::uint64_t>(text_, begin)))
+            {
+                number = numberOf(wordAt<std::uint64_t>(text_, begin));
+                position_ += 8;
+            }
         for (; position_ < text_.size() && isDigit(text_[position_]); ++position_)
             number = number * 10 + static_cast<std::uint64_t>(text_[position_] - '0');
         const auto digits = position_ - begin;
@@ -63,6 +70,24 @@ public:
     [[nodiscard]] bool atEnd() const noexcept { return position_ == text_.size(); }
 
 private:
+    // Eight characters at once, the first in the lowest byte.
+
+    static bool areDigits(std::uint64_t word) noexcept
+    {
+        constexpr std::uint64_t ones = 0x0101010101010101;
+        constexpr std::uint64_t high = 0xF0 * ones;
+        return (word & high) == 0x30 * ones && ((word + 0x06 * ones) & high) == 0x30 * ones;
+    }
+
+    static std::uint64_t numberOf(std::uint64_t digits) noexcept
+    {
+        // Pairs, then fours, then all: each step adds ten, a hundred or ten thousand times the half before.
+        digits &= 0x0F0F0F0F0F0F0F0F;
+        digits = digits * 10 + (digits >> 8);
+        digits = (digits & 0x00FF00FF00FF00FF) * 100 + ((digits >> 16) & 0x00FF00FF00FF00FF);
+        return ((digits & 0x0000FFFF) * 10'000 + ((digits >> 32) & 0x0000FFFF)) & 0xFFFFFFFF;
+    }
+
     static bool isDigit(char character) noexcept { return character >= '0' && character <= '9'; }
 
     std::string_view text_;
