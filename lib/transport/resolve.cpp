@@ -46,8 +46,9 @@ public:
         const std::lock_guard lock(mutex_);
         found_ = std::move(found);
         failure_ = std::move(failure);
-        there_ = true;
+        // The strand cannot look before the lock is left; where this throws, nothing is there yet.
         gate_->post(executor_, [self = shared_from_this()] { self->wake(); });
+        there_ = true;
     }
 
     [[nodiscard]] bool isThere() const
@@ -76,6 +77,18 @@ private:
     bool there_ = false;
 };
 
+void failFor(Answer& answer, const std::exception& error) noexcept
+{
+    try
+    {
+        answer.come({}, error.what());
+    }
+    catch (const std::exception&)
+    {
+        // No memory to tell it with: who waits has a deadline.
+    }
+}
+
 void lookUpFor(Answer& answer, const Lookup& lookup, const std::string& host, std::uint16_t port)
 {
     try
@@ -84,7 +97,7 @@ void lookUpFor(Answer& answer, const Lookup& lookup, const std::string& host, st
     }
     catch (const std::exception& error)
     {
-        answer.come({}, error.what());
+        failFor(answer, error);
     }
 }
 
