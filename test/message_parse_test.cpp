@@ -1,5 +1,6 @@
 #include "message/envelope.hpp"
 #include "message/fields.hpp"
+#include "message/usual_message.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message.hpp>
@@ -518,6 +519,38 @@ TEST_CASE("a timestamp and a sequence number of any count of digits are read as 
         }
 }
 
+TEST_CASE("what is written most often is read at once")
+{
+    const Timestamp now{std::chrono::milliseconds(1'700'000'000'000)};
+    for (const auto version : {ProtocolVersion::v1_0, ProtocolVersion::v1_1})
+    {
+        const auto isReadAtOnce = [&](const std::string& text)
+        {
+            CAPTURE(text);
+            return readUsualMessage(text, {.newest = version}).has_value();
+        };
+        std::string event;
+        appendEvent(event, "m-1", now, "a.b", R"({"x":[1,2]})", 7, version);
+        CHECK(isReadAtOnce(event));
+        std::string bare;
+        appendEvent(bare, "m-1", now, "a.b", std::nullopt, std::nullopt, version);
+        CHECK(isReadAtOnce(bare));
+        std::string ack;
+        appendAck(ack, "m-1", now, "m-0", true, version, 7);
+        CHECK(isReadAtOnce(ack));
+        for (const bool broadcast : {false, true})
+        {
+            std::string publish;
+            appendMessage(publish, PublishMessage{"m-1", now, "a.b", Json(1), broadcast}, version);
+            CHECK(isReadAtOnce(publish));
+        }
+        CHECK(isReadAtOnce(withFields("publish", R"("topic":"a.b","data":1,"broadcast":false)")));
+    }
+    std::string replayed;
+    appendEvent(replayed, "m-1", now, "a.b", "1", 7, ProtocolVersion::v1_1, "m-0");
+    CHECK(readUsualMessage(replayed, {.newest = ProtocolVersion::v1_1}).has_value());
+}
+
 TEST_CASE("a message is read alike however it stands, also where any of its bytes is another")
 {
     const auto texts = {
@@ -526,6 +559,9 @@ TEST_CASE("a message is read alike however it stands, also where any of its byte
         withFields("event", R"("topic":"a.b")"),
         withFields("publish", R"("topic":"a.b","data":null,"broadcast":true)"),
         withFields("publish", R"("topic":"a.b","data":"text")"),
+        withFields("publish", R"("topic":"a.b","broadcast":false)"),
+        std::string(
+            R"({"id":"m-1","type":"event","version":"1.1.0","timestamp":1,"topic":"a.b","replay":"m-0"})"),
         withFields("ack", R"("messageId":"m-0","success":true)"),
         std::string(R"({"id":"m-1","type":"ack","version":"1.1.0","timestamp":1,"messageId":"m-0",)"
                     R"("success":true,"sequenceNumber":18446744073709551615})"),

@@ -31,7 +31,7 @@ struct Refusal
     std::string id;  ///< the text's own, where it could be read; else empty
 };
 
-/// Reads one message, in one pass. `data`, `metadata` and `details` are kept as the bytes that came. Never
+/// Reads one message. `data`, `metadata` and `details` are kept as the bytes that came. Never
 /// throws for what the text holds.
 ///
 /// Fields may come in any order, and unknown ones are passed over; of one that comes twice the last counts.

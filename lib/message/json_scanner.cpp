@@ -240,7 +240,7 @@ bool JsonScanner::scanScalar() noexcept
 {
     switch (peek())
     {
-    case '"': return scanString().has_value();
+    case '"': return scanAnyString().has_value();  // no plain one: that was tried
     case 't': return scanLiteral("true");
     case 'f': return scanLiteral("false");
     case 'n': return scanLiteral("null");

@@ -353,6 +353,7 @@ std::variant<Message, Refusal> eventOf(const UsualMessage& usual)
     event.topic = std::string(usual.topic);
     event.data = dataOf(usual);
     event.sequenceNumber = usual.sequenceNumber;
+    if (usual.replay) event.replay = std::string(*usual.replay);
     return made;
 }
 

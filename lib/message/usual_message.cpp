@@ -103,6 +103,13 @@ bool takeSequenceNumber(Pieces& pieces, UsualMessage& message)
     return number != 0;
 }
 
+bool takeReplay(Pieces& pieces, UsualMessage& message)
+{
+    if (!pieces.take(R"(,"replay":")")) return true;
+    message.replay = pieces.takeCharacters();
+    return pieces.take("\"");
+}
+
 bool takeTopicAndData(Pieces& pieces, UsualMessage& message, std::size_t maxDepth)
 {
     if (!pieces.take(R"(,"topic":")")) return false;
@@ -118,10 +125,13 @@ bool takeFields(Pieces& pieces, UsualMessage& message, std::size_t maxDepth, Pro
     switch (message.type)
     {
     case MessageType::event:
-        return takeTopicAndData(pieces, message, maxDepth) && takeSequenceNumber(pieces, message);
+        return takeTopicAndData(pieces, message, maxDepth) && takeSequenceNumber(pieces, message) &&
+               (version == ProtocolVersion::v1_0 || takeReplay(pieces, message));
     case MessageType::publish:
         if (!takeTopicAndData(pieces, message, maxDepth)) return false;
         message.broadcast = pieces.take(R"(,"broadcast":true)");
+        // As clients write it that leave nothing out.
+        if (!message.broadcast) static_cast<void>(pieces.take(R"(,"broadcast":false)"));
         return true;
     default:
         if (!pieces.take(R"(,"messageId":")")) return false;

@@ -21,6 +21,7 @@ struct UsualMessage
     std::optional<std::string_view> data = {};         ///< JSON text
     std::optional<std::uint64_t> sequenceNumber = {};  ///< of an event, or of an ack under 1.1.0
     bool broadcast = false;                            ///< of a publish
+    std::optional<std::string_view> replay = {};       ///< of an event under 1.1.0
 };
 
 /// Reads a message that stands as appendMessage() writes it, the fields in its order, without space and with
