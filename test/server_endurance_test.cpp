@@ -1,6 +1,10 @@
+#include "router/subscriber.hpp"
+#include "server/guest.hpp"
 #include "support/descriptors.hpp"
 #include "support/fake_clock.hpp"
 #include "support/served.hpp"
+#include "transport/stream.hpp"
+#include "websocket/protocol.hpp"
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
@@ -204,6 +208,15 @@ TEST_CASE("a peer that ends its direction anywhere in its handshake is let go of
                    const bool alone = co_await isAlone(served, descriptors);
                    CHECK(alone);
                });
+}
+
+TEST_CASE("what an idle client is made of does not grow unseen")
+{
+    // malloc adds 8 bytes to each piece and rounds up to 16.
+    CHECK(sizeof(Guest) <= 472);
+    CHECK(sizeof(Protocol) <= 80);
+    CHECK(sizeof(StreamTransport) <= 56);
+    CHECK(sizeof(Subscriber) <= 72);
 }
 
 TEST_CASE("ten thousand visits in a row let neither descriptors nor memory grow")

@@ -104,10 +104,9 @@ void EventSinks::push(EventMessage&& event)
         for (const auto& tap : taps()) tap->heard(event);
     const std::lock_guard lock(mutex_);
     if (event.replay) return pushReplayed(std::move(event));
-    // Copied: who is found to be gone is taken out of where it was found.
     const auto matching = byPattern_.match(event.topic);
-    if (matching.size() == 1 && ofEverything_.empty())
-        return give(std::uint64_t(matching.front()), std::move(event));
+    if (matching.size() == 1 && ofEverything_.empty()) return give(matching.front(), std::move(event));
+    // Copied: who is found to be gone is taken out of where it was found.
     recipients_.assign(matching.begin(), matching.end());
     recipients_.insert(recipients_.end(), ofEverything_.begin(), ofEverything_.end());
     if (recipients_.empty()) return;

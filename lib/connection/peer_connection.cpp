@@ -11,7 +11,6 @@
 #include <asio/this_coro.hpp>
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <utility>
 #include <variant>

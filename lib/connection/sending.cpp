@@ -2,7 +2,6 @@
 
 #include <array>
 #include <exception>
-#include <utility>
 
 // What is queued for a peer, and what is dropped where there is no room for it.
 

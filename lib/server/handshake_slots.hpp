@@ -13,10 +13,10 @@
 namespace strandcast
 {
 
-/// A bound on connections that are no clients yet: whose upgrade is under way, or who are being turned away.
-/// At it nobody is accepted: who comes waits in the system's own backlog, and is served when its turn comes,
-/// so that a thousand clients that come back at once are not refused. Taken where connections are accepted,
-/// given back on any thread.
+/// A bound on connections that are no clients yet: whose upgrade is under way, who have not authenticated
+/// where they must, or who are being turned away. At it nobody is accepted: who comes waits in the system's
+/// own backlog, and is served when its turn comes, so that a thousand clients that come back at once are not
+/// refused. Taken where connections are accepted, given back on any thread.
 class HandshakeSlots
 {
 public:

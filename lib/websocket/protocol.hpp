@@ -160,7 +160,4 @@ private:
     bool failed_ = false;
 };
 
-// Every idle client of a server has one.
-static_assert(sizeof(Protocol) <= 80);
-
 }  // namespace strandcast
