@@ -2,8 +2,10 @@
 
 #include "topic/chunks.hpp"
 #include "topic/segment_text.hpp"
+#include "topic/segments.hpp"
 #include "topic/text_hash.hpp"
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +21,7 @@ class SegmentTree
 {
 public:
     using Index = std::uint32_t;
+    using Way = std::uint32_t;  ///< the segments from the root to a node, hashed
     static constexpr Index none = 0;
     static constexpr Index roots = 3;  ///< these are 1 to 3, and in no table
 
@@ -27,10 +30,11 @@ public:
         [[no_unique_address]] Content content;
         Index parent = none;
         Index next = none;  // in its bucket, or of those that are free
-        std::uint32_t literals : 30 = 0;
+        Way way = 0;
+        std::uint32_t literals : 29 = 0;
         std::uint32_t hasStar : 1 = 0;
         std::uint32_t hasHash : 1 = 0;
-        std::uint32_t reachedAt = 0;  // the step of a match in which this node of a `#` was reached last
+        std::uint32_t isStaying : 1 = 0;  // a node of a `#` that the match that is under way has reached
         SegmentText segment;
 
         [[nodiscard]] bool isUnused() const noexcept { return content.empty() && !hasChildren(); }
@@ -54,37 +58,65 @@ public:
         return textHash(segment, seed_);
     }
 
-    [[nodiscard]] Index child(Index parent, std::string_view segment, std::uint64_t hash) noexcept
+    [[nodiscard]] static Way wayOfRoot(Index root) noexcept { return root; }
+
+    /// The way to a child, whether there is one or not.
+    [[nodiscard]] static Way wayOf(Way parent, std::uint64_t hash) noexcept
+    {
+        return static_cast<Way>(mixed(hash + parent));
+    }
+
+    /// `way` is the child's. It is not worked out here from the parent, so that it can be looked up before
+    /// the parent has come.
+    [[nodiscard]] Index child(Index parent, Way way, std::string_view segment) noexcept
     {
         if (buckets_ == 0) return none;
-        for (Index index = heads_[bucketOf(parent, hash)]; index != none; index = nodes_[index].next)
+        for (Index index = headOf(way); index != none; index = nodes_[index].next)
             if (nodes_[index].parent == parent && nodes_[index].segment.view() == segment) return index;
         return none;
     }
 
-    [[nodiscard]] Index child(Index parent, std::string_view segment) noexcept
+    [[nodiscard]] Way wayOfStar(Way parent) const noexcept { return wayOf(parent, starHash_); }
+    [[nodiscard]] Way wayOfHash(Way parent) const noexcept { return wayOf(parent, hashHash_); }
+
+    /// Fetches at once two nodes that will be asked for one after the other, the buckets and then the nodes:
+    /// memory that is far takes longer than all else.
+    void prefetch(Way one, Way other) const noexcept
     {
-        return child(parent, segment, hashOf(segment));
+        Soon soon(*this);
+        soon.add(one);
+        soon.add(other);
+        soon.prefetchNodes();
     }
 
-    [[nodiscard]] Index star(Index parent) noexcept { return child(parent, "*", starHash_); }
-    [[nodiscard]] Index hash(Index parent) noexcept { return child(parent, "#", hashHash_); }
-
-    /// Fetches at once what will be asked one after another, the buckets and then their nodes: memory that is
-    /// far takes longer than all else.
-    void prefetchChildren(Index parent, std::uint64_t literal) const noexcept
+    /// Fetches at once the nodes on the way of a pattern.
+    void prefetchWay(Index root, std::string_view pattern) const noexcept
     {
-        const auto& node = nodes_[parent];
-        if (node.literals > 0) prefetch(&headOf(parent, literal));
-        if (node.hasStar) prefetch(&headOf(parent, starHash_));
-        if (node.hasHash) prefetch(&headOf(parent, hashHash_));
-        if (node.literals > 0) prefetchFirst(headOf(parent, literal));
-        if (node.hasStar) prefetchFirst(headOf(parent, starHash_));
-        if (node.hasHash) prefetchFirst(headOf(parent, hashHash_));
+        if (!isFar()) return;
+        Soon soon(*this);
+        auto way = wayOfRoot(root);
+        for (Segments segments(pattern); !segments.done() && !soon.full();)
+            soon.add(way = wayOf(way, hashOf(segments.next())));
+        soon.prefetchNodes();
+    }
+
+    /// The same for a topic, with the wildcards that may turn off its way.
+    void prefetchWays(Index root, std::string_view topic) const noexcept
+    {
+        if (!isFar()) return;
+        Soon soon(*this);
+        auto way = wayOfRoot(root);
+        for (Segments segments(topic); !segments.done() && !soon.full();)
+        {
+            soon.add(wayOfStar(way));
+            soon.add(wayOfHash(way));
+            soon.add(way = wayOf(way, hashOf(segments.next())));
+        }
+        soon.prefetchNodes();
     }
 
     /// Where it throws, nothing has changed.
-    Index add(Index parent, std::string_view segment)
+    Index add(Index parent, Way way, std::string_view segment)
     {
         heads_.makeRoom(bucketsPerNode * (size_ + 1));
         nodes_.makeRoom(used_ + 1);
@@ -96,6 +128,7 @@ public:
         else
             ++used_;
         node.parent = parent;
+        node.way = way;
         ++size_;
         while (buckets_ < bucketsPerNode * size_) splitBucket();
         link(index);
@@ -107,7 +140,7 @@ public:
     void remove(Index index) noexcept
     {
         auto& node = nodes_[index];
-        Index* place = &heads_[bucketOf(node.parent, hashOf(node.segment.view()))];
+        Index* place = &heads_[bucketOf(node.way)];
         while (*place != index) place = &nodes_[*place].next;
         *place = node.next;
         countChild(nodes_[node.parent], node.segment.view(), false);
@@ -117,30 +150,52 @@ public:
         --size_;
     }
 
-    /// As if no match had reached any.
-    void forgetSteps() noexcept
-    {
-        for (Index index = 1; index < used_; ++index) nodes_[index].reachedAt = 0;
-    }
-
 private:
-    [[nodiscard]] std::uint32_t bucketOf(Index parent, std::uint64_t hash) const noexcept
+    /// What is asked for soon: first its buckets are fetched, all of them, and then their nodes.
+    class Soon
     {
-        const auto bits = static_cast<std::uint32_t>(mixed(hash + parent));
+    public:
+        explicit Soon(const SegmentTree& tree) noexcept : tree_(tree) {}
+
+        [[nodiscard]] bool full() const noexcept { return count_ + 3 > heads_.size(); }
+
+        void add(Way way) noexcept
+        {
+            const auto& head = tree_.headOf(way);
+            fetch(&head);
+            heads_[count_++] = &head;
+        }
+
+        // Of a bucket's nodes the one that is most likely meant, of which a part may be in a line of its own.
+        void prefetchNodes() const noexcept
+        {
+            for (std::size_t index = 0; index < count_; ++index)
+            {
+                const auto& node = tree_.nodes_[*heads_[index]];
+                fetch(&node);
+                fetch(&node.segment);
+            }
+        }
+
+    private:
+        const SegmentTree& tree_;
+        std::array<const Index*, 24> heads_;  // of what is deeper, less is gained
+        std::size_t count_ = 0;
+    };
+
+    // Whether so much is there that it cannot all be near.
+    [[nodiscard]] bool isFar() const noexcept { return buckets_ > 16'384; }
+
+    [[nodiscard]] std::uint32_t bucketOf(Way way) const noexcept
+    {
         const auto mask = std::bit_ceil(buckets_) - 1;
-        const auto bucket = bits & mask;
+        const auto bucket = way & mask;
         return bucket < buckets_ ? bucket : bucket & (mask >> 1);
     }
 
-    [[nodiscard]] const Index& headOf(Index parent, std::uint64_t hash) const noexcept
-    {
-        return heads_[bucketOf(parent, hash)];
-    }
+    [[nodiscard]] const Index& headOf(Way way) const noexcept { return heads_[bucketOf(way)]; }
 
-    // Of a bucket's nodes the one that is most likely meant.
-    void prefetchFirst(Index head) const noexcept { prefetch(&nodes_[head]); }
-
-    static void prefetch([[maybe_unused]] const void* place) noexcept
+    static void fetch([[maybe_unused]] const void* place) noexcept
     {
 #ifdef __GNUC__
         __builtin_prefetch(place);
@@ -150,7 +205,7 @@ private:
     void link(Index index) noexcept
     {
         auto& node = nodes_[index];
-        auto& head = heads_[bucketOf(node.parent, hashOf(node.segment.view()))];
+        auto& head = heads_[bucketOf(node.way)];
         node.next = head;
         head = index;
     }

@@ -34,7 +34,9 @@ public:
     void prefetch() const noexcept
     {
 #ifdef __GNUC__
-        if (size_ > 1) __builtin_prefetch(place_.many);
+        if (size_ < 2) return;
+        __builtin_prefetch(place_.many);
+        __builtin_prefetch(place_.many + size_ - 1);  // of few, the other line
 #endif
     }
 

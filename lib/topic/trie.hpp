@@ -33,9 +33,15 @@ public:
     {
         if (!tree_.hasRoots()) tree_.makeRoots();
         Index node = rootOf(separatorOf(pattern));
+        tree_.prefetchWay(node, pattern);
         try
         {
-            forEachSegment(pattern, [&](std::string_view segment) { node = descend(node, segment); });
+            forEachSegment(pattern,
+                           [&, way = Tree::wayOfRoot(node)](std::string_view segment) mutable
+                           {
+                               way = Tree::wayOf(way, tree_.hashOf(segment));
+                               node = descend(node, way, segment);
+                           });
             if (!tree_[node].content.insert(std::move(subscriber))) return false;
         }
         catch (...)
@@ -53,10 +59,12 @@ public:
     {
         if (!tree_.hasRoots()) return false;
         Index node = rootOf(separatorOf(pattern));
+        tree_.prefetchWay(node, pattern);
         forEachSegment(pattern,
-                       [&](std::string_view segment)
+                       [&, way = Tree::wayOfRoot(node)](std::string_view segment) mutable
                        {
-                           if (node != none) node = tree_.child(node, segment);
+                           way = Tree::wayOf(way, tree_.hashOf(segment));
+                           if (node != none) node = tree_.child(node, way, segment);
                        });
         if (node == none || !tree_[node].content.erase(subscriber)) return false;
         --size_;
@@ -93,13 +101,15 @@ public:
 private:
     using Tree = SegmentTree<SortedFew<Subscriber, Less>>;
     using Index = typename Tree::Index;
+    using Way = typename Tree::Way;
     static constexpr Index none = Tree::none;
 
     /// A node that what was looked at of the topic leads to.
     struct Reached
     {
         Index node;
-        bool isHash;  // it may take further segments
+        Way way;
+        bool isHash;  // it takes further segments, and so stays
     };
 
     // One for each: what they hold does not meet.
@@ -108,10 +118,10 @@ private:
         return static_cast<Index>(separator) + 1;
     }
 
-    [[nodiscard]] Index descend(Index node, std::string_view segment)
+    [[nodiscard]] Index descend(Index node, Way way, std::string_view segment)
     {
-        const Index known = tree_.child(node, segment);
-        return known != none ? known : tree_.add(node, segment);
+        const Index known = tree_.child(node, way, segment);
+        return known != none ? known : tree_.add(node, way, segment);
     }
 
     // Drops what is unused from this node upwards, and all the room where nothing is left.
@@ -149,13 +159,29 @@ private:
     }
 
     // All the ways through the tree are followed at once, a segment at a time. A tree leads to a node in one
-    // way, and a node of a `#` is noted once in a step; so a step looks at no node twice, whatever the
-    // patterns are.
+    // way, and a node of a `#` once reached stays, and is not reached again; so a step looks at no node
+    // twice, whatever the patterns are.
     void collect(Index start, std::string_view topic)
     {
+        tree_.prefetchWays(start, topic);
         reached_.clear();
-        beginStep();
-        reach(start, false, !isReserved(topic));
+        before_.clear();
+        try
+        {
+            follow(start, topic);
+        }
+        catch (...)
+        {
+            leave(before_);
+            leave(reached_);
+            throw;
+        }
+        leave(reached_);
+    }
+
+    void follow(Index start, std::string_view topic)
+    {
+        reach(start, Tree::wayOfRoot(start), !isReserved(topic));
         bool isFirst = true;
         forEachSegment(topic,
                        [&](std::string_view segment)
@@ -163,7 +189,7 @@ private:
                            takeStep(segment, !(isFirst && isReserved(topic)));
                            isFirst = false;
                        });
-        for (const auto [node, isHash] : reached_)
+        for (const auto [node, way, isHash] : reached_)
         {
             const auto& content = tree_[node].content;
             if (content.empty()) continue;
@@ -176,45 +202,51 @@ private:
     {
         std::swap(reached_, before_);
         reached_.clear();
-        beginStep();
         const auto hash = tree_.hashOf(segment);
-        for (const auto [index, isHash] : before_)
+        for (const auto [index, way, isHash] : before_)
         {
             ++visits_;
-            if (isHash) reach(index, true, true);
+            if (isHash) reached_.push_back({index, way, true});
             const auto& node = tree_[index];
-            tree_.prefetchChildren(index, hash);
+            const auto literal = Tree::wayOf(way, hash);
+            const auto star = tree_.wayOfStar(way);
+            if (node.literals > 0 && node.hasStar) tree_.prefetch(literal, star);
             if (node.literals > 0)
-                if (const Index child = tree_.child(index, segment, hash); child != none)
-                    reach(child, false, true);
-            if (node.hasStar && withStar) reach(tree_.star(index), false, true);
+                if (const Index child = tree_.child(index, literal, segment); child != none)
+                    reach(child, literal, true);
+            if (node.hasStar && withStar) reach(tree_.child(index, star, "*"), star, true);
         }
-    }
-
-    void beginStep() noexcept
-    {
-        if (++step_ != 0) return;
-        tree_.forgetSteps();
-        step_ = 1;
     }
 
     // A `#` below may take no segment at all.
-    void reach(Index index, bool isHash, bool withHash)
+    void reach(Index index, Way way, bool withHash)
     {
-        auto& node = tree_[index];
-        if (isHash)
+        reached_.push_back({index, way, false});
+        if (withHash) reachHash(index, way);
+    }
+
+    // What is below by a `#`, with the `#` below that, which may take none either.
+    void reachHash(Index index, Way way)
+    {
+        while (tree_[index].hasHash)
         {
-            if (node.reachedAt == step_) return;
-            node.reachedAt = step_;
+            way = tree_.wayOfHash(way);
+            index = tree_.child(index, way, "#");
+            if (tree_[index].isStaying) return;
+            reached_.push_back({index, way, true});
+            tree_[index].isStaying = true;
         }
-        reached_.push_back({index, isHash});
-        if (withHash && node.hasHash) reach(tree_.hash(index), true, true);
+    }
+
+    void leave(const std::vector<Reached>& reached) noexcept
+    {
+        for (const auto [index, way, isHash] : reached)
+            if (isHash) tree_[index].isStaying = false;
     }
 
     Tree tree_;
     std::size_t size_ = 0;
     std::size_t visits_ = 0;
-    std::uint32_t step_ = 0;
     std::vector<Reached> reached_;
     std::vector<Reached> before_;
     std::vector<Index> matching_;  // of the match that is under way
