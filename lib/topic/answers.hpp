@@ -7,24 +7,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace strandcast
 {
-
-/// Who gets a topic: a node's subscribers themselves, where they are all of a single node.
-template <typename Subscriber>
-struct Answer
-{
-    std::vector<Subscriber> copied;
-    std::span<const Subscriber> ofNode;
-
-    [[nodiscard]] std::span<const Subscriber> subscribers() const noexcept
-    {
-        return copied.empty() ? ofNode : std::span<const Subscriber>(copied);
-    }
-};
 
 /// The answers to the topics that were asked for last. They are few, and forgotten all at once for the price
 /// of a number.
@@ -42,32 +28,34 @@ public:
         {
             const auto& slot = slots_[index];
             if (slot.hash == hash && slot.generation == generation_ && slot.topic == topic)
-                return slot.answer.subscribers();
+                return slot.copied.empty() ? slot.ofNode : std::span<const Subscriber>(slot.copied);
         }
         return std::nullopt;
     }
 
-    std::span<const Subscriber> keep(std::string_view topic, std::uint64_t hash, Answer<Subscriber> answer)
+    /// An answer that is a node's subscribers themselves.
+    std::span<const Subscriber> keepOfNode(std::string_view topic, std::uint64_t hash,
+                                           std::span<const Subscriber> ofNode)
     {
-        if (copied_ + answer.copied.size() > maxCopied) clear();
-        if (slots_.empty()) slots_.resize(ways * 4);
-        auto* slot = findFree(hash);
-        if (!slot && slots_.size() < maxAnswers)
-        {
-            const auto size = slots_.size();
-            clear();
-            slots_.resize(size * 4);
-            slot = findFree(hash);
-        }
-        if (!slot) slot = &slots_[setOf(hash) + victim_++ % ways];
-        slot->generation = 0;  // none, until it is whole
-        slot->topic = topic;
-        copied_ -= slot->answer.copied.size();
-        slot->answer = std::move(answer);
-        copied_ += slot->answer.copied.size();
-        slot->hash = hash;
-        slot->generation = generation_;
-        return slot->answer.subscribers();
+        auto& slot = makeFree(topic, hash);
+        slot.copied.clear();
+        slot.ofNode = ofNode;
+        slot.generation = generation_;
+        return ofNode;
+    }
+
+    /// Any other, whose copy takes the place of one that is not needed any more.
+    std::span<const Subscriber> keepCopy(std::string_view topic, std::uint64_t hash,
+                                         std::span<const Subscriber> found)
+    {
+        if (copied_ + found.size() > maxCopied) clear();
+        auto& slot = makeFree(topic, hash);
+        const auto before = slot.copied.capacity();
+        slot.copied.assign(found.begin(), found.end());
+        copied_ += slot.copied.capacity() - before;
+        slot.ofNode = {};
+        slot.generation = generation_;
+        return slot.copied;
     }
 
     void forget() noexcept { ++generation_; }
@@ -84,7 +72,8 @@ private:
         std::uint64_t hash = 0;
         std::uint64_t generation = 0;
         std::string topic;
-        Answer<Subscriber> answer;
+        std::vector<Subscriber> copied;
+        std::span<const Subscriber> ofNode;  // where nothing is copied
     };
 
     [[nodiscard]] std::size_t setOf(std::uint64_t hash) const noexcept
@@ -100,6 +89,25 @@ private:
         return nullptr;
     }
 
+    // A slot of a topic whose answer is none until it is whole.
+    [[nodiscard]] Slot& makeFree(std::string_view topic, std::uint64_t hash)
+    {
+        if (slots_.empty()) slots_.resize(ways * 4);
+        auto* slot = findFree(hash);
+        if (!slot && slots_.size() < maxAnswers)
+        {
+            const auto size = slots_.size();
+            clear();
+            slots_.resize(size * 4);
+            slot = findFree(hash);
+        }
+        if (!slot) slot = &slots_[setOf(hash) + victim_++ % ways];
+        slot->generation = 0;
+        slot->topic = topic;
+        slot->hash = hash;
+        return *slot;
+    }
+
     void clear() noexcept
     {
         slots_.clear();
@@ -108,7 +116,7 @@ private:
 
     std::vector<Slot> slots_;  // in sets of `ways`, any of which holds what falls into the set
     std::uint64_t generation_ = 1;
-    std::size_t copied_ = 0;  // subscribers that the slots hold copies of
+    std::size_t copied_ = 0;  // subscribers that the slots have room for copies of
     std::size_t victim_ = 0;
 };
 

@@ -86,7 +86,10 @@ public:
         const auto separator = separatorOf(topic);
         for (const auto other : {Separator::none, Separator::dot, Separator::slash})
             if (meet(separator, other) && tree_[rootOf(other)].hasChildren()) collect(rootOf(other), topic);
-        return answers_.keep(topic, hash, merge());
+        if (matching_.size() == 1)
+            return answers_.keepOfNode(topic, hash, tree_[matching_.front()].content.all());
+        merge();
+        return answers_.keepCopy(topic, hash, found_);
     }
 
     /// How many subscriptions there are.
@@ -136,26 +139,17 @@ private:
         if (tree_.size() == 0) tree_ = {};
     }
 
-    [[nodiscard]] Answer<Subscriber> merge()
+    // Who was found, each once.
+    void merge()
     {
-        Answer<Subscriber> answer;
-        if (matching_.size() == 1)
-        {
-            answer.ofNode = tree_[matching_.front()].content.all();
-            return answer;
-        }
-        auto& found = answer.copied;
-        std::size_t count = 0;
-        for (const Index node : matching_) count += tree_[node].content.all().size();
-        found.reserve(count);
+        found_.clear();
         for (const Index node : matching_)
         {
             const auto subscribers = tree_[node].content.all();
-            found.insert(found.end(), subscribers.begin(), subscribers.end());
+            found_.insert(found_.end(), subscribers.begin(), subscribers.end());
         }
-        std::sort(found.begin(), found.end(), Less());
-        found.erase(std::unique(found.begin(), found.end()), found.end());
-        return answer;
+        std::sort(found_.begin(), found_.end(), Less());
+        found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
     }
 
     // All the ways through the tree are followed at once, a segment at a time. A tree leads to a node in one
@@ -249,7 +243,8 @@ private:
     std::size_t visits_ = 0;
     std::vector<Reached> reached_;
     std::vector<Reached> before_;
-    std::vector<Index> matching_;  // of the match that is under way
+    std::vector<Index> matching_;    // of the match that is under way
+    std::vector<Subscriber> found_;  // the same
     Answers<Subscriber> answers_;
 };
 
