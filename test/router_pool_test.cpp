@@ -1,5 +1,6 @@
 #include "router/router_access.hpp"
 #include "router/router_core.hpp"
+#include "support/far_broker.hpp"
 #include "support/pooled.hpp"
 
 #include <strandcast/broker.hpp>
@@ -53,40 +54,19 @@ asio::awaitable<std::vector<RawPeer>> subscribers(Pooled& pooled, int count, std
     co_return peers;
 }
 
-/// The log in memory, as one elsewhere: something happens while its answer is on its way, and is in it.
-class LateBroker final : public Broker
+/// Something happens while the log's answer is on its way, and is in it.
+class LateBroker final : public FarBroker
 {
 public:
     std::function<void()> whileAnswering;
 
-    void attach(BrokerSink& sink) override { near_.attach(sink); }
-    void detach(BrokerSink& sink) noexcept override { near_.detach(sink); }
-    using Broker::append;
-    using Broker::tryAppend;
-    [[nodiscard]] std::optional<Appended> tryAppend(std::span<Publication> all) override
-    {
-        return near_.tryAppend(all);
-    }
-    [[nodiscard]] Strand<Appended> append(std::vector<Publication> all) override
-    {
-        return near_.append(std::move(all));
-    }
-    [[nodiscard]] Strand<LogRange> read(std::uint64_t offset, std::size_t limit) override
-    {
-        return near_.read(offset, limit);
-    }
-    [[nodiscard]] std::optional<LastEntries> tryReadLast(const LastQuery&) override { return std::nullopt; }
     [[nodiscard]] Strand<LastEntries> readLast(LastQuery query) override
     {
         const auto executor = co_await asio::this_coro::executor;
         asio::post(executor, whileAnswering);
         co_await asio::post(executor, useStrand);
-        auto found = near_.tryReadLast(query);
-        co_return std::move(*found);
+        co_return readNow(query);
     }
-
-private:
-    MemoryBroker near_;
 };
 
 asio::awaitable<void> yield()
