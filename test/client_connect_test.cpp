@@ -1,11 +1,13 @@
 #include "client/url.hpp"
 #include "support/blocked_lookups.hpp"
+#include "support/descriptors.hpp"
 #include "support/outcome.hpp"
 #include "support/run.hpp"
 #include "support/scripted_server.hpp"
 #include "websocket/handshake_key.hpp"
 
 #include <strandcast/ws_client.hpp>
+#include <strandcast/ws_server.hpp>
 
 #include <asio/ip/address.hpp>
 #include <doctest/doctest.h>
@@ -95,6 +97,35 @@ TEST_CASE("a port that nobody listens on is named with the cause")
             CHECK_MESSAGE(outcome.says(fmt::format("127.0.0.1:{}", port)), outcome.text);
             CHECK_MESSAGE(outcome.says("refused"), outcome.text);
             CHECK_FALSE(client.isConnected());
+        });
+}
+
+TEST_CASE("a process that has no descriptor left is told so, and connects when it has one again")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            WSServer server(io, {.port = 0});
+            co_await server.start();
+            const auto url = fmt::format("ws://127.0.0.1:{}", server.port());
+            {
+                // What the client's shard takes for itself comes first.
+                WSClient warm(io, {.url = url});
+                co_await warm.connect();
+                co_await warm.disconnect();
+            }
+            WSClient client(io, {.url = url});
+            {
+                const DescriptorLimit limit(256);
+                const DescriptorHoard hoard;
+                const auto outcome = co_await outcomeOf(client.connect());
+                CHECK(outcome.errc == Errc::connectFailed);
+                CHECK_MESSAGE(outcome.says("127.0.0.1"), outcome.text);
+                CHECK_MESSAGE(outcome.says("Too many open files"), outcome.text);
+            }
+            co_await client.connect();
+            co_await client.disconnect();
+            co_await server.shutdown();
         });
 }
 

@@ -5,7 +5,6 @@
 
 #include <strandcast/error.hpp>
 
-#include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
@@ -31,8 +30,16 @@ Strand<std::unique_ptr<Transport>> connectTcp(std::string host, std::uint16_t po
     const auto addresses = co_await resolve(host, port);
     asio::basic_stream_socket<asio::ip::tcp, ShardExecutor> socket(co_await asio::this_coro::executor);
     asio::error_code error;
-    co_await asio::async_connect(socket, addresses, asio::redirect_error(useStrand, error));
-    throwIfCancelled(error);
+    for (const auto& address : addresses)
+    {
+        // Opened here: Asio takes a socket that could not be opened for one that was closed meanwhile.
+        asio::error_code ignored;
+        socket.close(ignored);
+        socket.open(address.protocol(), error);
+        if (!error) co_await socket.async_connect(address, asio::redirect_error(useStrand, error));
+        throwIfCancelled(error);
+        if (!error) break;
+    }
     if (error)
         throw Error(Errc::connectFailed,
                     fmt::format("cannot connect to {}:{}: {}", host, port, error.message()));
