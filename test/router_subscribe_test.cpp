@@ -151,6 +151,30 @@ TEST_CASE("over the limit on subscriptions the whole request is refused; what on
                });
 }
 
+TEST_CASE("of all of a client's patterns so many segments may stand behind a #, and not one more")
+{
+    withRouter({.maxSegmentsBehindHash = 3},
+               [](Served& served) -> asio::awaitable<void>
+               {
+                   auto peer = co_await served.peer();
+                   auto answer =
+                       co_await asked(peer, subscribe("s", R"(["a.#","#","a.*.b.c.d","a.#.x","#.y.#"])"));
+                   CHECK(answer == "ack s");
+                   const auto refused = co_await peer.ask(subscribe("s", R"(["other","#.z"])"));
+                   CHECK(brief(refused) == "error s SUBSCRIPTION_FAILED");
+                   CHECK(refused.at("message") == "Too many segments behind '#' in all patterns: 3 at most");
+                   auto all = co_await served.router->getAllSubscriptions();
+                   CHECK(all.size() == 5);
+                   answer = co_await asked(peer, unsubscribe("u", R"(["a.#.x"])"));
+                   CHECK(answer == "ack u");
+                   answer = co_await asked(peer, subscribe("s", R"(["#.z"])"));
+                   CHECK(answer == "ack s");
+                   auto other = co_await served.peer();
+                   answer = co_await asked(other, subscribe("s", R"(["#.1.2.3"])"));
+                   CHECK(answer == "ack s");
+               });
+}
+
 TEST_CASE("where patterns are off, they are refused, and exact topics work")
 {
     withRouter({.enablePatterns = false},

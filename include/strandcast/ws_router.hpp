@@ -65,6 +65,10 @@ struct RouterOptions
 {
     bool enablePatterns = true;                   ///< otherwise a pattern is SUBSCRIPTION_FAILED
     std::size_t maxSubscriptionsPerClient = 100;  ///< one more: the whole request is SUBSCRIPTION_FAILED
+    /// Of all of a client's patterns together, so many segments may stand behind the first `#` of theirs:
+    /// each is tried at every place of a topic. `a.#.z` has one, `a.#` none. One more: the whole request is
+    /// SUBSCRIPTION_FAILED.
+    std::size_t maxSegmentsBehindHash = 256;
     /// In one subscribe or unsubscribe, or as many as `maxSubscriptionsPerClient` where that is more; one
     /// more is SUBSCRIPTION_FAILED.
     std::size_t maxTopicsPerRequest = 1'000;

@@ -1,6 +1,7 @@
 // What clients subscribe to.
 
 #include "router/router_core.hpp"
+#include "topic/segments.hpp"
 
 #include <fmt/format.h>
 
@@ -72,6 +73,8 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
     if (auto wrong = whatIsTooMany(topics.size())) return wrong;
     const auto lock = lockTrie();
     const auto before = subscriber.topics.size();
+    std::size_t behindHash = 0;
+    for (const auto& topic : subscriber.topics) behindHash += segmentsBehindHash(topic);
     const auto takeBack = [&]
     {
         for (; subscriber.topics.size() > before; subscriber.topics.pop_back())
@@ -87,8 +90,12 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
             if (!wrong && trie_.insert(topic, &subscriber))
             {
                 subscriber.topics.push_back(std::move(kept));
+                behindHash += segmentsBehindHash(topic);
                 if (subscriber.topics.size() > options_.maxSubscriptionsPerClient)
                     wrong = limitExceeded(subscriber.client);
+                else if (behindHash > options_.maxSegmentsBehindHash)
+                    wrong = fmt::format("Too many segments behind '#' in all patterns: {} at most",
+                                        options_.maxSegmentsBehindHash);
             }
             if (!wrong) continue;
             takeBack();

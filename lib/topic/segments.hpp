@@ -60,6 +60,21 @@ constexpr void forEachSegment(std::string_view text, Visit visit)
     for (Segments segments(text); !segments.done();) visit(segments.next());
 }
 
+/// How many segments of a pattern stand behind its first `#`, which may take any number of a topic's: each of
+/// them is tried at every place of the topic.
+[[nodiscard]] constexpr std::size_t segmentsBehindHash(std::string_view pattern) noexcept
+{
+    std::size_t behind = 0;
+    bool isBehind = false;
+    forEachSegment(pattern,
+                   [&](std::string_view segment)
+                   {
+                       if (isBehind) ++behind;
+                       isBehind = isBehind || segment == "#";
+                   });
+    return behind;
+}
+
 /// Topics of the server's own, which a leading wildcard does not match.
 [[nodiscard]] constexpr bool isReserved(std::string_view topic) noexcept
 {
