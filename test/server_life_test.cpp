@@ -9,6 +9,7 @@
 #include <asio/detached.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/system_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
@@ -360,6 +361,22 @@ TEST_CASE("times that cannot be calculated with are for ever, or none, as the op
                    co_await peer.connect(served.server.port());
                    const auto nothing = co_await peer.rest();
                    CHECK(nothing.empty());
+                   // However quick it is.
+                   RawPeer quick(served.io);
+                   std::string answer;
+                   try
+                   {
+                       co_await quick.connect(served.server.port());
+                       co_await quick.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                                            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+                       answer = co_await quick.rest();
+                   }
+                   catch (const asio::system_error&)
+                   {
+                       // It was ended before it could write.
+                   }
+                   CHECK(answer.empty());
                });
 }
 

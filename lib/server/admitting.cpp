@@ -240,7 +240,9 @@ Strand<std::optional<AcceptedUpgrade>> ServerCore::shakeHands(std::shared_ptr<Se
 {
     try
     {
-        const auto deadline = core->shard_->clock().now() + core->options_.handshakeTimeout;
+        const auto now = core->shard_->clock().now();
+        const auto deadline = now + core->options_.handshakeTimeout;
+        if (deadline <= now) co_return std::nullopt;  // it was given no time at all
         const HandshakeDeadlines::Membership membership(core->handshakes_, transport, deadline);
         JudgeRequest judgeRequest;
         if (arrival.proxied)
