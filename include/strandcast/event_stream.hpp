@@ -67,7 +67,8 @@ private:
 };
 
 /// Events that you pull. The stream hears from the moment it is made, keeps a bounded number of events for
-/// its reader, and ends when its source does. It may be read on any executor, by one reader at a time.
+/// its reader, and ends when its source does. It may be read on any executor, by one reader at a time. As its
+/// source it goes before the io_context of the object that gave it.
 /// Letting go of it ends the listening; it unsubscribes nothing.
 template <typename T>
 class EventStream

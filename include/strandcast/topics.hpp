@@ -19,7 +19,7 @@ struct TopicLimits
 };
 
 /// What is wrong with a topic that events are published on, if anything: empty, an empty segment, a wildcard,
-/// too long.
+/// too long. That it is UTF-8 is the caller's to see to: on the wire each byte that is none becomes U+FFFD.
 [[nodiscard]] std::optional<std::string> checkTopic(std::string_view topic, const TopicLimits& limits = {});
 
 /// The same for a topic or pattern that is subscribed to, where a wildcard may be a whole segment.
