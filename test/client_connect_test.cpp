@@ -107,22 +107,20 @@ TEST_CASE("a process that has no descriptor left is told so, and connects when i
         {
             WSServer server(io, {.port = 0});
             co_await server.start();
-            const auto url = fmt::format("ws://127.0.0.1:{}", server.port());
-            {
-                // What the client's shard takes for itself comes first.
-                WSClient warm(io, {.url = url});
-                co_await warm.connect();
-                co_await warm.disconnect();
-            }
-            WSClient client(io, {.url = url});
-            {
-                const DescriptorLimit limit(256);
-                const DescriptorHoard hoard;
-                const auto outcome = co_await outcomeOf(client.connect());
-                CHECK(outcome.errc == Errc::connectFailed);
-                CHECK_MESSAGE(outcome.says("127.0.0.1"), outcome.text);
-                CHECK_MESSAGE(outcome.says("Too many open files"), outcome.text);
-            }
+            WSClient client(io, {.url = fmt::format("ws://127.0.0.1:{}", server.port())});
+            // Once each way before: the sanitizers need descriptors for what they see for the first time.
+            co_await client.connect();
+            co_await client.disconnect();
+            WSClient refused(io, {.url = fmt::format("ws://127.0.0.1:{}", refusedPort(io))});
+            static_cast<void>(co_await outcomeOf(refused.connect()));
+            std::optional<DescriptorLimit> limit(256);
+            std::optional<DescriptorHoard> hoard(std::in_place);
+            const auto outcome = co_await outcomeOf(client.connect());
+            hoard.reset();
+            limit.reset();
+            CHECK(outcome.errc == Errc::connectFailed);
+            CHECK_MESSAGE(outcome.says("127.0.0.1"), outcome.text);
+            CHECK_MESSAGE(outcome.says("Too many open files"), outcome.text);
             co_await client.connect();
             co_await client.disconnect();
             co_await server.shutdown();

@@ -414,12 +414,23 @@ def publishing_that_loses_its_server_ends_though_the_input_does_not():
 
 def publishing_that_is_interrupted_tells_so_by_its_exit_code():
     with serve() as server, sub(server.url, "a") as watcher:
-        for number, how in enumerate([signal.SIGINT, signal.SIGTERM], 1):
-            publishing = publisher(server.url, "a")
-            say(publishing, f"{number}\n")
-            assert watcher.lines(1) == [f"a #{number} {number}\n"]
-            publishing.send_signal(how)
-            assert publishing.wait(TIMEOUT) == 128 + how and publishing.stderr.read() == ""
+        number = 0
+        for how in signal.SIGINT, signal.SIGTERM:
+            # A watcher may see an event before its publisher sees the ack. Interrupted between these the publish is
+            # named as one without an answer; else there is nothing to say.
+            errors = None
+            for _ in range(50):
+                number += 1
+                publishing = publisher(server.url, "a")
+                say(publishing, f"{number}\n")
+                assert watcher.lines(1) == [f"a #{number} {number}\n"]
+                publishing.send_signal(how)
+                assert publishing.wait(TIMEOUT) == 128 + how
+                errors = publishing.stderr.read()
+                if errors == "":
+                    break
+                assert "line 1: " in errors, errors
+            assert errors == "", errors
     silent = ForeignServer(acks=False)
     publishing = publisher(silent.url, "a", stdin=subprocess.DEVNULL)
     assert publishing.wait(TIMEOUT) == 0  # nothing to do is nothing undone
