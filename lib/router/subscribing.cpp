@@ -14,6 +14,18 @@
 namespace strandcast
 {
 
+namespace
+{
+
+std::size_t allBehindHash(const std::vector<std::string>& patterns)
+{
+    std::size_t behind = 0;
+    for (const auto& pattern : patterns) behind += segmentsBehindHash(pattern);
+    return behind;
+}
+
+}  // namespace
+
 std::optional<std::string> RouterCore::whatIsWrong(std::string_view pattern) const
 {
     if (auto wrong = checkPattern(pattern, options_.topicLimits)) return wrong;
@@ -73,8 +85,7 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
     if (auto wrong = whatIsTooMany(topics.size())) return wrong;
     const auto lock = lockTrie();
     const auto before = subscriber.topics.size();
-    std::size_t behindHash = 0;
-    for (const auto& topic : subscriber.topics) behindHash += segmentsBehindHash(topic);
+    std::optional<std::size_t> behindHash;  // of all; counted once there is one to add
     const auto takeBack = [&]
     {
         for (; subscriber.topics.size() > before; subscriber.topics.pop_back())
@@ -90,10 +101,11 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
             if (!wrong && trie_.insert(topic, &subscriber))
             {
                 subscriber.topics.push_back(std::move(kept));
-                behindHash += segmentsBehindHash(topic);
+                if (const auto behind = segmentsBehindHash(topic); behind > 0)
+                    behindHash = behindHash ? *behindHash + behind : allBehindHash(subscriber.topics);
                 if (subscriber.topics.size() > options_.maxSubscriptionsPerClient)
                     wrong = limitExceeded(subscriber.client);
-                else if (behindHash > options_.maxSegmentsBehindHash)
+                else if (behindHash.value_or(0) > options_.maxSegmentsBehindHash)
                     wrong = fmt::format("Too many segments behind '#' in all patterns: {} at most",
                                         options_.maxSegmentsBehindHash);
             }
