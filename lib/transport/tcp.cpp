@@ -32,11 +32,10 @@ Strand<std::unique_ptr<Transport>> connectTcp(std::string host, std::uint16_t po
     asio::error_code error;
     for (const auto& address : addresses)
     {
-        // Opened here: Asio takes a socket that could not be opened for one that was closed meanwhile.
+        // One by one: for all at once Asio takes a socket that could not be opened for one that was closed.
         asio::error_code ignored;
         socket.close(ignored);
-        socket.open(address.protocol(), error);
-        if (!error) co_await socket.async_connect(address, asio::redirect_error(useStrand, error));
+        co_await socket.async_connect(address, asio::redirect_error(useStrand, error));
         throwIfCancelled(error);
         if (!error) break;
     }
