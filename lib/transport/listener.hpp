@@ -1,8 +1,8 @@
 #pragma once
 
 #include "transport/accepted_socket.hpp"
+#include "transport/socket_address.hpp"
 #include "transport/socket_file.hpp"
-#include "transport/stream.hpp"
 
 #include <strandcast/listen_address.hpp>
 #include <strandcast/strand.hpp>

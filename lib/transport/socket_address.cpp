@@ -9,6 +9,7 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <variant>
 
 namespace strandcast
 {
@@ -55,6 +56,14 @@ std::optional<ListenAddress> listenAddressOf(int descriptor)
         return std::nullopt;
     endpoint.resize(size);
     return listenAddressOf(endpoint);
+}
+
+std::string toString(const StreamEndpoint& endpoint)
+{
+    const auto address = listenAddressOf(endpoint);
+    if (!address) return "unknown";
+    const auto* const local = std::get_if<UnixAddress>(&*address);
+    return local && local->path.empty() ? std::string("unix") : formatListenAddress(*address);
 }
 
 std::optional<asio::ip::address> ipAddressOf(const StreamEndpoint& endpoint)

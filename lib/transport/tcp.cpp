@@ -1,7 +1,7 @@
 #include "transport/tcp.hpp"
 
 #include "transport/resolve.hpp"
-#include "transport/stream.hpp"
+#include "transport/outgoing_stream.hpp"
 
 #include <strandcast/error.hpp>
 
@@ -42,7 +42,7 @@ Strand<std::unique_ptr<Transport>> connectTcp(std::string host, std::uint16_t po
     if (error)
         throw Error(Errc::connectFailed,
                     fmt::format("cannot connect to {}:{}: {}", host, port, error.message()));
-    co_return std::make_unique<StreamTransport>(StreamSocket(std::move(socket)));
+    co_return std::make_unique<OutgoingStream>(StreamSocket(std::move(socket)));
 }
 
 }  // namespace strandcast

@@ -1,6 +1,7 @@
 #include "transport/unix_socket.hpp"
 
-#include "transport/stream.hpp"
+#include "transport/outgoing_stream.hpp"
+#include "transport/socket_address.hpp"
 
 #include <strandcast/error.hpp>
 
@@ -44,7 +45,7 @@ Strand<std::unique_ptr<Transport>> connectUnix(std::string path)
     asio::error_code error;
     co_await socket.async_connect(endpoint, asio::redirect_error(useStrand, error));
     if (error) fail(path, error);
-    co_return std::make_unique<StreamTransport>(std::move(socket));
+    co_return std::make_unique<OutgoingStream>(std::move(socket));
 }
 
 }  // namespace strandcast
