@@ -8,6 +8,8 @@
 #include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
 
+#include <type_traits>
+
 namespace strandcast
 {
 
@@ -42,11 +44,20 @@ struct Waiting
     State& state;
 };
 
-// On the shard's thread. `Token` is that of the coroutine's own executor: a reader on the shard's thread
-// waits on the timer itself, without a hop.
+/// On the shard's thread, to which whoever awaits it elsewhere hops. A shard's thread that awaits on another
+/// executor of its own context resumes there all the same.
 template <typename Executor, typename State>
-asio::awaitable<void, Executor> waitHere(std::shared_ptr<State> state, std::uint64_t seen)
+asio::awaitable<void, Executor> untilChanged(std::shared_ptr<State> state, std::uint64_t seen)
 {
+    if (state->count.load(std::memory_order_acquire) != seen) co_return;
+    if constexpr (!std::is_same_v<Executor, ShardExecutor>)
+    {
+        if (!state->executor.running_in_this_thread())
+        {
+            co_await hop(state->executor, untilChanged<ShardExecutor>(state, seen));
+            co_return;
+        }
+    }
     const Waiting waiting(*state);
     while (state->count == seen)
     {
@@ -81,15 +92,10 @@ std::uint64_t ChangeSignal::count() const noexcept
     return state_->count.load(std::memory_order_acquire);
 }
 
+// One coroutine, and none around it: each event that comes alone would pay for it.
 asio::awaitable<void> ChangeSignal::changedSince(std::uint64_t seen) const
 {
-    const auto state = state_;
-    if (state->count.load(std::memory_order_acquire) != seen) co_return;
-    // A shard's thread that awaits on another executor of its own context resumes there all the same.
-    if (state->executor.running_in_this_thread())
-        co_await waitHere<asio::any_io_executor>(state, seen);
-    else
-        co_await hop(state->executor, waitHere<ShardExecutor>(state, seen));
+    return untilChanged<asio::any_io_executor>(state_, seen);
 }
 
 }  // namespace strandcast
