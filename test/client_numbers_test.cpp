@@ -27,9 +27,9 @@ namespace
 using Texts = std::vector<std::string>;
 
 /// What is missing before an event: nothing, so many, or `some`.
-std::string before(TopicNumbers& numbers, std::string topic, std::uint64_t number)
+std::string before(TopicNumbers& numbers, std::string_view topic, std::uint64_t number)
 {
-    const auto gap = numbers.gapBefore({.topic = std::move(topic), .sequenceNumber = number});
+    const auto gap = numbers.gapBefore({.topic = topic, .sequenceNumber = number});
     if (!gap) return "nothing";
     CHECK(gap->reason == Gap::Reason::dropped);
     return gap->missed ? std::to_string(*gap->missed) : "some";

@@ -29,7 +29,7 @@ struct Sinks
     }
     void say(std::string topic, std::string text = "x")
     {
-        sinks.push(EventMessage{.id = "1", .topic = std::move(topic), .data = Json(text)});
+        sinks.push(viewOf(EventMessage{.id = "1", .topic = std::move(topic), .data = Json(text)}));
     }
 };
 

@@ -5,6 +5,7 @@
 #include "coro/deadline.hpp"
 #include "message/envelope.hpp"
 #include "message/message_id.hpp"
+#include "message/usual_message.hpp"
 
 #include <strandcast/error.hpp>
 
@@ -105,7 +106,16 @@ void ClientCore::report(Errc code, std::string text)
 
 void ClientCore::onText(std::string_view text)
 {
-    auto parsed = parseMessage(text, {.maxDepth = deepestNesting, .newest = version_});
+    const ParseLimits limits{.maxDepth = deepestNesting, .newest = version_};
+    const auto usual = readUsualMessage(text, limits);
+    // What comes most often is made a message when somebody reads it.
+    if (usual && usual->type == MessageType::event)
+    {
+        auto event = viewOf(*usual);
+        if (options_.keepText) event.wireText = text;
+        return heard(event);
+    }
+    auto parsed = usual ? messageOf(*usual) : parseMessage(text, limits);
     if (const auto* const refused = std::get_if<Refusal>(&parsed))
         return report(Errc::invalidMessage,
                       "the server sent no message of this protocol: " + refused->message);
@@ -113,6 +123,17 @@ void ClientCore::onText(std::string_view text)
     if (auto* const event = std::get_if<EventMessage>(&message); event && options_.keepText)
         event->wireText = Json::fromValidText(std::string(text));
     std::visit([this](auto& one) { handle(std::move(one)); }, message);
+}
+
+void ClientCore::heard(const EventView& event)
+{
+    if (const auto gap = numbers_.gapBefore(event)) sinks_.push(*gap, std::string(event.topic));
+    sinks_.push(event);
+}
+
+void ClientCore::handle(EventMessage message)
+{
+    heard(viewOf(message));
 }
 
 void ClientCore::handle(AckMessage message)
@@ -154,12 +175,6 @@ void ClientCore::handle(ErrorMessage message)
         return failAuthentication(failure, false);
     if (!authId_.empty() && answersAuth) return failAuthentication(failure, refusesToken);
     report(Errc::refused, error.what());
-}
-
-void ClientCore::handle(EventMessage&& message)
-{
-    if (const auto gap = numbers_.gapBefore(message)) sinks_.push(*gap, message.topic);
-    sinks_.push(std::move(message));
 }
 
 void ClientCore::handle(PongMessage message)

@@ -145,7 +145,8 @@ private:
     void handle(VersionNegotiationMessage message);
     void handle(AckMessage message);
     void handle(ErrorMessage message);
-    void handle(EventMessage&& message);
+    void handle(EventMessage message);
+    void heard(const EventView& event);
     void handle(PongMessage message);
     template <typename Other>
     void handle(Other message);

@@ -2,46 +2,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace strandcast
 {
-
-namespace
-{
-
-// What a full stream drops leaves a gap in its place; gaps side by side are one, and of unknown size if one
-// of them is.
-void mergeIntoGap(std::optional<Delivery>& inPlace, Delivery dropped)
-{
-    if (std::holds_alternative<Resumed>(dropped)) return;
-    if (!inPlace) inPlace = Gap{0, Gap::Reason::dropped};
-    auto& gap = std::get<Gap>(*inPlace);
-    if (std::holds_alternative<EventMessage>(dropped))
-    {
-        if (gap.missed) ++*gap.missed;
-        return;
-    }
-    const auto& other = std::get<Gap>(dropped);
-    if (gap.missed && other.missed)
-        *gap.missed += *other.missed;
-    else
-        gap.missed.reset();
-    if (other.reason == Gap::Reason::disconnected) gap.reason = other.reason;
-}
-
-std::size_t sizeOf(const Delivery& delivery)
-{
-    const auto* const event = std::get_if<EventMessage>(&delivery);
-    if (!event) return sizeof(Delivery);
-    return sizeof(Delivery) + event->id.size() + event->topic.size() +
-           (event->data ? event->data->text().size() : 0) +
-           (event->wireText ? event->wireText->text().size() : 0);
-}
-
-}  // namespace
 
 bool EventSinks::Sink::listensTo(const std::set<std::string>& topics) const
 {
@@ -52,8 +16,7 @@ bool EventSinks::Sink::listensTo(const std::set<std::string>& topics) const
 
 EventStream<Delivery> EventSinks::deliveries(std::vector<TopicPattern> patterns, std::string replay)
 {
-    auto queue =
-        std::make_shared<EventQueue<Delivery>>(executor_, capacity_, &mergeIntoGap, &sizeOf, maxBytes_);
+    auto queue = std::make_shared<DeliveryQueue>(executor_, capacity_, maxBytes_);
     const std::lock_guard lock(mutex_);
     forgetClosedIfGrown();
     const auto number = ++lastNumber_;
@@ -98,20 +61,24 @@ std::vector<std::shared_ptr<EventTap>> EventSinks::taps() const
     return there;
 }
 
-void EventSinks::push(EventMessage&& event)
+void EventSinks::tellTaps(const EventView& event) const
 {
-    if (hasTaps_)
-        for (const auto& tap : taps()) tap->heard(event);
+    EventMessage message;
+    fill(message, event);
+    for (const auto& tap : taps()) tap->heard(message);
+}
+
+void EventSinks::push(const EventView& event)
+{
+    if (hasTaps_) tellTaps(event);
     const std::lock_guard lock(mutex_);
-    if (event.replay) return pushReplayed(std::move(event));
+    if (event.replay) return pushReplayed(event);
     const auto matching = byPattern_.match(event.topic);
-    if (matching.size() == 1 && ofEverything_.empty()) return give(matching.front(), std::move(event));
+    if (matching.size() == 1 && ofEverything_.empty()) return give(matching.front(), event);
     // Copied: who is found to be gone is taken out of where it was found.
     recipients_.assign(matching.begin(), matching.end());
     recipients_.insert(recipients_.end(), ofEverything_.begin(), ofEverything_.end());
-    if (recipients_.empty()) return;
-    for (auto number = recipients_.begin(); number + 1 != recipients_.end(); ++number) give(*number, event);
-    give(recipients_.back(), std::move(event));  // the last needs no copy
+    for (const auto number : recipients_) give(number, event);
 }
 
 void EventSinks::push(const Gap& gap, const std::string& topic)
@@ -124,26 +91,28 @@ void EventSinks::push(const Gap& gap, const std::string& topic)
     for (const auto number : recipients_) give(number, gap);
 }
 
-void EventSinks::pushReplayed(EventMessage&& event)
+void EventSinks::pushReplayed(const EventView& event)
 {
     const auto replay = replays_.find(*event.replay);
     if (replay == replays_.end()) return;  // who asked for it has gone
     const auto number = replay->second;
-    if (!event.topic.empty()) return give(number, std::move(event));
+    if (!event.topic.empty()) return give(number, event);
     replays_.erase(replay);  // it is complete
     deliveries_.at(number).replay.clear();
 }
 
-template <typename Event>
-void EventSinks::give(std::uint64_t number, Event&& event)
+void EventSinks::give(std::uint64_t number, const EventView& event)
 {
     const auto sink = deliveries_.find(number);
-    if constexpr (std::is_same_v<std::remove_cvref_t<Event>, EventMessage>)
-    {
-        // What is new while a replay runs is in it as well, at its place.
-        if (!event.replay && !sink->second.replay.empty()) return;
-    }
-    if (!sink->second.queue->push(std::forward<Event>(event))) forget(sink);
+    // What is new while a replay runs is in it as well, at its place.
+    if (!event.replay && !sink->second.replay.empty()) return;
+    if (!sink->second.queue->push(event)) forget(sink);
+}
+
+void EventSinks::give(std::uint64_t number, const Gap& gap)
+{
+    const auto sink = deliveries_.find(number);
+    if (!sink->second.queue->push(gap)) forget(sink);
 }
 
 void EventSinks::push(Lifecycle happened)

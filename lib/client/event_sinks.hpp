@@ -1,6 +1,8 @@
 #pragma once
 
+#include "client/delivery_queue.hpp"
 #include "client/event_tap.hpp"
+#include "client/event_view.hpp"
 #include "coro/event_queue.hpp"
 #include "topic/trie.hpp"
 
@@ -12,6 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -46,7 +49,7 @@ public:
     void remove(const EventTap& tap);
 
     /// Gives an event to every stream that it matches; one that is replayed only to that which asked for it.
-    void push(EventMessage&& event);
+    void push(const EventView& event);
     void push(Lifecycle happened);
     /// Events of `topic` are missing: told to every stream that one of them would have been for.
     void push(const Gap& gap, const std::string& topic);
@@ -66,7 +69,7 @@ public:
 private:
     struct Sink
     {
-        std::shared_ptr<EventQueue<Delivery>> queue;
+        std::shared_ptr<DeliveryQueue> queue;
         std::vector<TopicPattern> patterns;
         std::string replay = {};  // the request whose replay has not ended
         bool isLost = false;      // it was told of a loss, and not yet of its end
@@ -75,9 +78,10 @@ private:
     };
 
     [[nodiscard]] std::vector<std::shared_ptr<EventTap>> taps() const;
-    void pushReplayed(EventMessage&& event);
-    template <typename Event>
-    void give(std::uint64_t number, Event&& event);
+    void tellTaps(const EventView& event) const;
+    void pushReplayed(const EventView& event);
+    void give(std::uint64_t number, const EventView& event);
+    void give(std::uint64_t number, const Gap& gap);
     void forget(std::map<std::uint64_t, Sink>::iterator sink);
     void forgetClosed();
     void forgetClosedIfGrown();
@@ -89,7 +93,7 @@ private:
     std::map<std::uint64_t, Sink> deliveries_;
     Trie<std::uint64_t> byPattern_;
     std::set<std::uint64_t> ofEverything_;
-    std::map<std::string, std::uint64_t> replays_;  // by the ids of their requests
+    std::map<std::string, std::uint64_t, std::less<>> replays_;  // by the ids of their requests
     std::vector<std::uint64_t> recipients_;
     std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
     std::vector<std::weak_ptr<EventTap>> taps_;

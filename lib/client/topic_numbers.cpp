@@ -5,7 +5,7 @@
 namespace strandcast
 {
 
-std::optional<Gap> TopicNumbers::gapBefore(const EventMessage& event)
+std::optional<Gap> TopicNumbers::gapBefore(const EventView& event)
 {
     // What is replayed comes beside what is live.
     if (!event.sequenceNumber || event.replay || !isCertain(event.topic)) return std::nullopt;
@@ -46,19 +46,19 @@ void TopicNumbers::beginAnew()
     isBlind_ = false;
 }
 
-bool TopicNumbers::isCertain(const std::string& topic)
+bool TopicNumbers::isCertain(std::string_view topic)
 {
     if (isBlind_) return false;
     return unsubscribed_.size() == 0 || unsubscribed_.match(topic).empty();
 }
 
 // What is there of the topic, or that this is its first event.
-TopicNumbers::Topic& TopicNumbers::find(const std::string& topic, std::uint64_t number)
+TopicNumbers::Topic& TopicNumbers::find(std::string_view topic, std::uint64_t number)
 {
     if (const auto found = recent_.find(topic); found != recent_.end()) return found->second;
     if (recent_.size() >= maxTopics_) older_ = std::exchange(recent_, {});
     const auto found = older_.find(topic);
-    return recent_.emplace(topic, found == older_.end() ? Topic{.last = number} : found->second)
+    return recent_.emplace(std::string(topic), found == older_.end() ? Topic{.last = number} : found->second)
         .first->second;
 }
 

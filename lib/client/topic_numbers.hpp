@@ -1,13 +1,17 @@
 #pragma once
 
+#include "client/event_view.hpp"
+#include "topic/text_hash.hpp"
 #include "topic/trie.hpp"
 
 #include <strandcast/ws_client.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -24,7 +28,7 @@ public:
     explicit TopicNumbers(std::size_t maxTopics = 10'000) : maxTopics_(maxTopics) {}
 
     /// What is missing between the last event of this one's topic and this one.
-    [[nodiscard]] std::optional<Gap> gapBefore(const EventMessage& event);
+    [[nodiscard]] std::optional<Gap> gapBefore(const EventView& event);
 
     /// The client publishes something that does not come back to it. When is not known: the answer may be
     /// older than events that come behind it, and a connection's publish may be logged after its end.
@@ -43,10 +47,18 @@ private:
         std::uint64_t last;
         std::uint64_t passedOver = 0;  // of the client's own publishes, those taken for this topic's
     };
-    using Topics = std::unordered_map<std::string, Topic>;
+    struct Hash
+    {
+        using is_transparent = void;
+        [[nodiscard]] std::size_t operator()(std::string_view topic) const noexcept
+        {
+            return textHash(topic, hashSeed());
+        }
+    };
+    using Topics = std::unordered_map<std::string, Topic, Hash, std::equal_to<>>;
 
-    [[nodiscard]] bool isCertain(const std::string& topic);
-    [[nodiscard]] Topic& find(const std::string& topic, std::uint64_t number);
+    [[nodiscard]] bool isCertain(std::string_view topic);
+    [[nodiscard]] Topic& find(std::string_view topic, std::uint64_t number);
 
     const std::size_t maxTopics_;
     std::uint64_t passedOver_ = 0;

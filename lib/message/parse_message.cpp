@@ -336,60 +336,6 @@ Message readBody(Reader& reader, MessageType type, std::string id, Timestamp at,
     return PingMessage{std::move(id), at};
 }
 
-std::optional<Json> dataOf(const UsualMessage& usual)
-{
-    return usual.data ? std::optional(Json::fromValidText(std::string(*usual.data))) : std::nullopt;
-}
-
-// Messages are made where they are returned. A string that is made and moved costs less than one that is
-// assigned.
-
-std::variant<Message, Refusal> eventOf(const UsualMessage& usual)
-{
-    std::variant<Message, Refusal> made(std::in_place_type<Message>, std::in_place_type<EventMessage>);
-    auto& event = std::get<EventMessage>(std::get<Message>(made));
-    event.id = std::string(usual.id);
-    event.timestamp = usual.timestamp;
-    event.topic = std::string(usual.topic);
-    event.data = dataOf(usual);
-    event.sequenceNumber = usual.sequenceNumber;
-    if (usual.replay) event.replay = std::string(*usual.replay);
-    return made;
-}
-
-std::variant<Message, Refusal> publishOf(const UsualMessage& usual)
-{
-    std::variant<Message, Refusal> made(std::in_place_type<Message>, std::in_place_type<PublishMessage>);
-    auto& publish = std::get<PublishMessage>(std::get<Message>(made));
-    publish.id = std::string(usual.id);
-    publish.timestamp = usual.timestamp;
-    publish.topic = std::string(usual.topic);
-    publish.data = dataOf(usual);
-    publish.broadcast = usual.broadcast;
-    return made;
-}
-
-std::variant<Message, Refusal> ackOf(const UsualMessage& usual)
-{
-    std::variant<Message, Refusal> made(std::in_place_type<Message>, std::in_place_type<AckMessage>);
-    auto& ack = std::get<AckMessage>(std::get<Message>(made));
-    ack.id = std::string(usual.id);
-    ack.timestamp = usual.timestamp;
-    ack.messageId = std::string(usual.topic);
-    ack.sequenceNumber = usual.sequenceNumber;
-    return made;
-}
-
-std::variant<Message, Refusal> messageOf(const UsualMessage& usual)
-{
-    switch (usual.type)
-    {
-    case MessageType::event: return eventOf(usual);
-    case MessageType::publish: return publishOf(usual);
-    default: return ackOf(usual);
-    }
-}
-
 /// What a text that is nested deeper than `maxDepth` is refused with. Its id is read all the same, as far as
 /// the scanner's own limit reaches.
 Refusal refuseNesting(std::string_view text, std::size_t maxDepth)

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <variant>
 
 namespace strandcast
 {
@@ -28,5 +29,8 @@ struct UsualMessage
 /// no escape outside of `data`. Nothing where it stands otherwise, has a field that is none of the above, or
 /// is wrong: parseMessage() reads it field by field then, and what this gives is what that would.
 [[nodiscard]] std::optional<UsualMessage> readUsualMessage(std::string_view text, const ParseLimits& limits);
+
+/// The message with memory of its own, as parseMessage() gives it.
+[[nodiscard]] std::variant<Message, Refusal> messageOf(const UsualMessage& usual);
 
 }  // namespace strandcast
