@@ -8,28 +8,30 @@ namespace strandcast
 namespace
 {
 
+constexpr std::uint64_t highBits = 0x8080808080808080;
+
+/// Whether the next `count` words are ASCII; one test for all of them.
+template <std::size_t count>
+bool areAscii(const std::byte* bytes) noexcept
+{
+    std::uint64_t words[count];
+    std::memcpy(words, bytes, sizeof words);
+    std::uint64_t all = 0;
+    for (const auto word : words) all |= word;
+    return (all & highBits) == 0;
+}
+
 // How many bytes at the front are ASCII, in steps of a word, or all of them.
 std::size_t asciiWords(const std::byte* bytes, std::size_t size) noexcept
 {
-    constexpr std::uint64_t highBits = 0x8080808080808080;
+    constexpr std::size_t word = sizeof(std::uint64_t);
     std::size_t done = 0;
-    for (; size - done >= 4 * sizeof(std::uint64_t); done += 4 * sizeof(std::uint64_t))
-    {
-        std::uint64_t words[4];
-        std::memcpy(words, bytes + done, sizeof words);
-        if (((words[0] | words[1] | words[2] | words[3]) & highBits) != 0) break;
-    }
-    for (; size - done >= sizeof(std::uint64_t); done += sizeof(std::uint64_t))
-    {
-        std::uint64_t word;
-        std::memcpy(&word, bytes + done, sizeof word);
-        if ((word & highBits) != 0) break;
-    }
-    if (size < sizeof(std::uint64_t) || size - done >= sizeof(std::uint64_t)) return done;
+    while (size - done >= 8 * word && areAscii<8>(bytes + done)) done += 8 * word;
+    while (size - done >= 2 * word && areAscii<2>(bytes + done)) done += 2 * word;
+    while (size - done >= word && areAscii<1>(bytes + done)) done += word;
+    if (size < word || size - done >= word) return done;
     // What is left over, with some of what was looked at before.
-    std::uint64_t last;
-    std::memcpy(&last, bytes + size - sizeof last, sizeof last);
-    return (last & highBits) == 0 ? size : done;
+    return areAscii<1>(bytes + size - word) ? size : done;
 }
 
 }  // namespace
