@@ -527,3 +527,105 @@ TEST_CASE("streams are read, closed and made on other threads than the client's"
             server.reset();  // here, where its strands look at it
         });
 }
+
+TEST_CASE("nobody sees an event before the answer that came before it")
+{
+    runToEnd(
+        [](asio::io_context& io) -> asio::awaitable<void>
+        {
+            ScriptedServer server(
+                io,
+                [](ServerEnd& client, int) -> asio::awaitable<void>
+                {
+                    co_await client.open();
+                    bool apart = false;
+                    while (const auto publish = co_await client.message())
+                    {
+                        const auto ack = serverMessage(
+                            "ack", fmt::format(R"("messageId":"{}","success":true)", idOf(*publish)));
+                        const auto event = serverMessage("event", R"("topic":"a","data":1)");
+                        if (std::exchange(apart, !apart))
+                        {
+                            co_await client.say(ack);
+                            co_await client.say(event);
+                        }
+                        else
+                            co_await client.write(wire::unmasked(wire::text, ack) +
+                                                  wire::unmasked(wire::text, event));
+                    }
+                });
+            WSClient client(io, {.url = server.url()});
+            co_await client.connect();
+            std::vector<std::string> order;
+            auto events = client.events("a");
+            asio::co_spawn(
+                io,
+                [](EventStream<Delivery>& stream, std::vector<std::string>& seen) -> asio::awaitable<void>
+                {
+                    while (co_await stream.next()) seen.emplace_back("event");
+                }(events, order),
+                asio::detached);
+            for (int round = 0; round < 40; ++round)
+            {
+                co_await client.publish("b", 1);
+                order.emplace_back("answer");
+                co_await until([&] { return order.size() == 2; });
+                CHECK(order == Texts{"answer", "event"});
+                order.clear();
+            }
+            co_await client.disconnect();
+            server.stop();
+        });
+}
+
+TEST_CASE("who reads an event may end the client there and then, and more of the same piece does no harm")
+{
+    enum class Deed
+    {
+        closesStream,
+        disconnects,
+        destroys,
+        listensAnew,
+    };
+    for (const auto deed : {Deed::closesStream, Deed::disconnects, Deed::destroys, Deed::listensAnew})
+    {
+        CAPTURE(static_cast<int>(deed));
+        runToEnd(
+            [deed](asio::io_context& io) -> asio::awaitable<void>
+            {
+                ScriptedServer server(
+                    io,
+                    [](ServerEnd& client, int) -> asio::awaitable<void>
+                    {
+                        co_await client.open();
+                        std::string piece;
+                        for (int number = 0; number < 50; ++number)
+                            piece += wire::unmasked(
+                                wire::text,
+                                serverMessage("event", fmt::format(R"("topic":"a","data":{})", number)));
+                        co_await client.grant("publish");
+                        co_await client.write(piece + piece);
+                        co_await client.grantAll();
+                    });
+                auto client = std::make_unique<WSClient>(io, WSClientOptions{.url = server.url()});
+                co_await client->connect();
+                auto first = client->events("a");
+                auto other = client->events("#");
+                co_await client->publish("b", 1);
+                CHECK(brief(*co_await first.next()) == "a=0");
+                std::vector<std::string> rest;
+                switch (deed)
+                {
+                case Deed::closesStream: first.close(); break;
+                case Deed::disconnects: co_await client->disconnect(); break;
+                case Deed::destroys: client.reset(); break;
+                case Deed::listensAnew: first = client->events("a"); break;
+                }
+                if (client && deed != Deed::disconnects) co_await client->disconnect();
+                while (const auto delivery = co_await other.next()) rest.push_back(brief(*delivery));
+                CHECK(rest.size() >= 1);
+                co_await until([&] { return server.running() == 0; });
+                server.stop();
+            });
+    }
+}

@@ -7,6 +7,7 @@
 #include "support/connection_bench.hpp"
 #include "support/streams.hpp"
 #include "transport/listener.hpp"
+#include "transport/stream.hpp"
 #include "transport/tcp.hpp"
 
 #include <strandcast/clock.hpp>

@@ -9,6 +9,7 @@
 
 #include <strandcast/error.hpp>
 
+#include <asio/post.hpp>
 #include <fmt/format.h>
 
 #include <utility>
@@ -115,6 +116,7 @@ void ClientCore::onText(std::string_view text)
         if (options_.keepText) event.wireText = text;
         return heard(event);
     }
+    noteAnswer();
     auto parsed = usual ? messageOf(*usual) : parseMessage(text, limits);
     if (const auto* const refused = std::get_if<Refusal>(&parsed))
         return report(Errc::invalidMessage,
@@ -123,6 +125,22 @@ void ClientCore::onText(std::string_view text)
     if (auto* const event = std::get_if<EventMessage>(&message); event && options_.keepText)
         event->wireText = Json::fromValidText(std::string(text));
     std::visit([this](auto& one) { handle(std::move(one)); }, message);
+}
+
+// Who waits for an answer is resumed in a later turn. So are the readers then, that nobody sees an event
+// before what came before it.
+void ClientCore::noteAnswer()
+{
+    if (std::exchange(isAnswering_, true)) return;
+    asio::post(shard_->executor(), [core = shared_from_this()] { core->isAnswering_ = false; });
+}
+
+void ClientCore::onReceived()
+{
+    if (isAnswering_)
+        sinks_.wakeReadersLater();
+    else
+        sinks_.wakeReaders();
 }
 
 void ClientCore::heard(const EventView& event)

@@ -141,12 +141,14 @@ private:
     [[nodiscard]] Error lateError(const Request& request) const;
 
     void onText(std::string_view text) override;
+    void onReceived() override;
     void onSent() override;
     void handle(VersionNegotiationMessage message);
     void handle(AckMessage message);
     void handle(ErrorMessage message);
     void handle(EventMessage message);
     void heard(const EventView& event);
+    void noteAnswer();
     void handle(PongMessage message);
     template <typename Other>
     void handle(Other message);
@@ -179,6 +181,7 @@ private:
     PendingReplies pending_;
     Subscriptions subscriptions_;
     TopicNumbers numbers_;
+    bool isAnswering_ = false;          // who waited for an answer has yet to see it
     std::set<std::string> unwanted_;    // what the server is still to be told that nobody wants
     std::shared_ptr<ClientLife> life_;  // none where nothing was begun, or all has ended
     std::uint64_t lastConnect_ = 0;     // connect() calls are counted,

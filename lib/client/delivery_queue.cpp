@@ -131,24 +131,43 @@ DeliveryQueue::DeliveryQueue(ShardExecutor executor, std::size_t capacity, std::
 
 bool DeliveryQueue::push(const EventView& event)
 {
-    return push(Piece(event));
+    const auto kept = keep(Piece(event));
+    if (kept == Kept::yes) changed_.count();
+    return kept != Kept::closed;
 }
 
 bool DeliveryQueue::push(const Gap& gap)
 {
-    return push(Piece(gap));
+    return pushAndWake(Piece(gap));
 }
 
 bool DeliveryQueue::push(Resumed)
 {
-    return push(Piece(Piece::Kind::resumed));
+    return pushAndWake(Piece(Piece::Kind::resumed));
 }
 
-bool DeliveryQueue::push(const Piece& piece)
+bool DeliveryQueue::pushAndWake(const Piece& piece)
 {
     const auto kept = keep(piece);
     if (kept == Kept::yes) changed_.change();
     return kept != Kept::closed;
+}
+
+bool DeliveryQueue::isReaderToBeWoken() noexcept
+{
+    return changed_.isAwaited() && !std::exchange(isToBeWoken_, true);
+}
+
+void DeliveryQueue::wakeReader()
+{
+    isToBeWoken_ = false;
+    changed_.wake();
+}
+
+void DeliveryQueue::wakeReaderLater()
+{
+    isToBeWoken_ = false;
+    changed_.wakeLater();
 }
 
 DeliveryQueue::Kept DeliveryQueue::keep(const Piece& piece)
@@ -225,21 +244,22 @@ void DeliveryQueue::end()
 {
     {
         const std::lock_guard lock(mutex_);
-        if (std::exchange(ended_, true)) return;
+        if (ended_.exchange(true)) return;
     }
     changed_.change();
 }
 
 bool DeliveryQueue::isClosed() const
 {
-    const std::lock_guard lock(mutex_);
     return closed_;
 }
 
 bool DeliveryQueue::hasEnded() const
 {
+    if (closed_) return true;
+    if (!ended_) return false;
     const std::lock_guard lock(mutex_);
-    return closed_ || (ended_ && count_ == 0 && !inPlace_);
+    return count_ == 0 && !inPlace_;
 }
 
 std::uint64_t DeliveryQueue::dropped() const

@@ -8,6 +8,7 @@
 #include <strandcast/strand.hpp>
 #include <strandcast/ws_client.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -28,9 +29,17 @@ public:
     DeliveryQueue(ShardExecutor executor, std::size_t capacity, std::size_t maxBytes);
 
     // On the shard's thread; false where the reader has gone, so that nobody need push any more.
+
+    /// Who waits for it is resumed by the next wakeReader().
     bool push(const EventView& event);
     bool push(const Gap& gap);
     bool push(Resumed resumed);
+
+    /// Whether an event was pushed for who waits, and this was not asked since.
+    [[nodiscard]] bool isReaderToBeWoken() noexcept;
+    /// Resumes who waits: there and then, or in a later turn. See ChangeSignal::wake().
+    void wakeReader();
+    void wakeReaderLater();
 
     /// No event comes any more; what is there can still be read. On the shard's thread.
     void end();
@@ -40,7 +49,7 @@ public:
 
     [[nodiscard]] std::optional<Delivery> tryTake() override;
     [[nodiscard]] bool hasEnded() const override;
-    [[nodiscard]] std::uint64_t generation() const override { return changed_.count(); }
+    [[nodiscard]] std::uint64_t generation() const override { return changed_.counted(); }
     [[nodiscard]] asio::awaitable<void> changedSince(std::uint64_t seen) override
     {
         return changed_.changedSince(seen);
@@ -58,7 +67,7 @@ private:
         closed,
     };
 
-    bool push(const Piece& piece);
+    [[nodiscard]] bool pushAndWake(const Piece& piece);
     [[nodiscard]] Kept keep(const Piece& piece);
     [[nodiscard]] Piece front() const;
     void remove(const Piece& piece) noexcept;
@@ -66,6 +75,7 @@ private:
     void mergeIntoGap(const Piece& dropped);
 
     ChangeSignal changed_;
+    bool isToBeWoken_ = false;  // the shard's
     const std::size_t capacity_;
     const std::size_t maxBytes_;
     mutable std::mutex mutex_;  // of all that follows
@@ -74,8 +84,10 @@ private:
     std::size_t bytes_ = 0;       // of them
     std::optional<Gap> inPlace_;  // of those that were dropped
     std::uint64_t dropped_ = 0;
-    bool closed_ = false;
-    bool ended_ = false;
+    // Written under the mutex; who asks whether it has ended, as a reader does each time that it waits, needs
+    // none as long as it has not.
+    std::atomic<bool> closed_ = false;
+    std::atomic<bool> ended_ = false;
 };
 
 }  // namespace strandcast

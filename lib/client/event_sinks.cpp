@@ -81,6 +81,22 @@ void EventSinks::push(const EventView& event)
     for (const auto number : recipients_) give(number, event);
 }
 
+void EventSinks::wakeReaders()
+{
+    for (std::size_t index = 0; index < toBeWoken_.size(); ++index)
+    {
+        const auto queue = toBeWoken_[index];
+        queue->wakeReader();
+    }
+    toBeWoken_.clear();
+}
+
+void EventSinks::wakeReadersLater()
+{
+    for (const auto& queue : toBeWoken_) queue->wakeReaderLater();
+    toBeWoken_.clear();
+}
+
 void EventSinks::push(const Gap& gap, const std::string& topic)
 {
     for (const auto& tap : taps()) tap->missed(topic);
@@ -106,7 +122,9 @@ void EventSinks::give(std::uint64_t number, const EventView& event)
     const auto sink = deliveries_.find(number);
     // What is new while a replay runs is in it as well, at its place.
     if (!event.replay && !sink->second.replay.empty()) return;
-    if (!sink->second.queue->push(event)) forget(sink);
+    auto& queue = sink->second.queue;
+    if (!queue->push(event)) return forget(sink);
+    if (queue->isReaderToBeWoken()) toBeWoken_.push_back(queue);
 }
 
 void EventSinks::give(std::uint64_t number, const Gap& gap)

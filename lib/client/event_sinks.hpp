@@ -49,7 +49,12 @@ public:
     void remove(const EventTap& tap);
 
     /// Gives an event to every stream that it matches; one that is replayed only to that which asked for it.
+    /// Who waits for it is resumed by the next wakeReaders() or wakeReadersLater().
     void push(const EventView& event);
+    /// Resumes who waits for what was pushed, there and then: they may do anything, with this as well.
+    void wakeReaders();
+    /// The same in a later turn, behind what is posted already.
+    void wakeReadersLater();
     void push(Lifecycle happened);
     /// Events of `topic` are missing: told to every stream that one of them would have been for.
     void push(const Gap& gap, const std::string& topic);
@@ -89,7 +94,8 @@ private:
     const ShardExecutor executor_;
     const std::size_t capacity_;
     const std::size_t maxBytes_;
-    mutable std::mutex mutex_;  // of all that follows
+    std::vector<std::shared_ptr<DeliveryQueue>> toBeWoken_;  // the client's thread's
+    mutable std::mutex mutex_;                               // of all that follows
     std::map<std::uint64_t, Sink> deliveries_;
     Trie<std::uint64_t> byPattern_;
     std::set<std::uint64_t> ofEverything_;

@@ -21,9 +21,6 @@ namespace strandcast
 namespace
 {
 
-// A peer that sends without pause must not keep the others of its shard waiting.
-constexpr int maxReadsPerTurn = 16;
-
 template <typename... Handlers>
 struct Overloaded : Handlers...
 {
@@ -71,10 +68,11 @@ void PeerConnection::compress(const DeflateParameters& agreed, const DeflateOpti
 Strand<CloseReason> PeerConnection::run(std::string received)
 {
     std::exception_ptr failure;
+    Idling idling(*this);
     try
     {
         begin(std::move(received));
-        co_await readAll();
+        co_await readAll(idling);
     }
     catch (const asio::system_error&)
     {
@@ -85,9 +83,9 @@ Strand<CloseReason> PeerConnection::run(std::string received)
         failure = std::current_exception();
     }
     abandon();
-    // The end is awaited in any case, for the writer refers to this.
+    // The end is awaited in any case, for the writer and the transport refer to this.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    while (writing_) co_await waitForWake();
+    while (writing_ || idling.isWaiting()) co_await waitForWake();
     auto reason = end();
     if (failure) std::rethrow_exception(failure);
     co_return reason;
@@ -105,32 +103,6 @@ CloseReason PeerConnection::end() noexcept
     return ending_ ? std::move(ending_->reason) : CloseReason{CloseCode::abnormal, {}};
 }
 
-bool PeerConnection::Reading::await_suspend(std::coroutine_handle<> frame)
-{
-    const auto turn = connection_.readTurn();
-    if (connection_.isOver()) return false;
-    if (turn == Turn::stop) return connection_.sleep(frame);
-    const auto executor = connection_.shard_.executor();
-    auto& transport = *connection_.transport_;
-    frame_ = frame;
-    if (turn == Turn::idle && transport.notifyReadable(*this)) return true;
-    return SleepingFrame::sleep(
-        frame,
-        [&](auto ended)
-        {
-            if (turn == Turn::more)
-                asio::post(executor, ended);
-            else
-                asio::co_spawn(executor, transport.waitReadable(),
-                               [&connection = connection_, ended](const std::exception_ptr& failure)
-                               {
-                                   // Who cannot wait would not hear of its end either.
-                                   if (failure) connection.abandon();
-                                   ended();
-                               });
-        });
-}
-
 bool PeerConnection::sleep(std::coroutine_handle<> frame)
 {
     return SleepingFrame::sleep(frame,
@@ -139,44 +111,6 @@ bool PeerConnection::sleep(std::coroutine_handle<> frame)
                                     wake_ = std::make_unique<Signal>(shard_.executor());
                                     wake_->whenNotified(woken);
                                 });
-}
-
-Strand<> PeerConnection::readAll()
-{
-    while (state_ != State::over)
-    {
-        switch (readTurn())
-        {
-        case Turn::idle: co_await transport_->waitReadable(); break;
-        case Turn::more: co_await yieldTurn(); break;
-        case Turn::stop:
-            if (state_ != State::over) co_await waitForWake();
-            break;
-        }
-    }
-}
-
-PeerConnection::Turn PeerConnection::readTurn()
-{
-    for (int reads = 0; reads < maxReadsPerTurn; ++reads)
-    {
-        if (protocol_.hasRetained()) received({});
-        if (state_ == State::over || isPaused()) return Turn::stop;
-        const auto buffer = shard_.readBuffer();
-        const auto transfer = transport_->tryRead(buffer);
-        switch (transfer.outcome)
-        {
-        case Transfer::Outcome::moved: received(buffer.first(transfer.size)); break;
-        case Transfer::Outcome::wouldBlock: return Turn::idle;
-        case Transfer::Outcome::end:
-            // Who has ended its direction may still read: above all the answer to a Close right before it.
-            if (!writing_) static_cast<void>(writeAll());
-            lost();
-            return Turn::stop;
-        case Transfer::Outcome::failed: lost(); return Turn::stop;
-        }
-    }
-    return Turn::more;
 }
 
 void PeerConnection::received(std::span<std::byte> bytes)
@@ -192,6 +126,7 @@ void PeerConnection::received(std::span<std::byte> bytes)
     handleEvents();
     protocol_.retain();
     takeOutput();
+    handler_.onReceived();
 }
 
 void PeerConnection::handleEvents()

@@ -33,6 +33,9 @@ public:
     virtual void onText(std::string_view text) = 0;
     /// Never heard where the limits refuse binary messages.
     virtual void onBinary(std::span<const std::byte> bytes) { static_cast<void>(bytes); }
+    /// All that has come up to now was heard. Behind it the connection counts on nothing but itself: whatever
+    /// runs here may write, and close.
+    virtual void onReceived() {}
     /// The deadline of PeerConnection::setDeadline() has passed; there is none any more.
     virtual void onDeadline() {}
     /// Something of what waits for the peer has left.
@@ -221,7 +224,8 @@ private:
     {
         return outbox_.answersLeft() > options_.maxAnswerBytes;
     }
-    [[nodiscard]] Strand<> readAll();
+    class Idling;
+    [[nodiscard]] Strand<> readAll(Idling& idling);
     [[nodiscard]] Strand<> writeRest();
     [[nodiscard]] Strand<> waitForWake();
     [[nodiscard]] bool sleep(std::coroutine_handle<> frame);
@@ -286,6 +290,32 @@ private:
     PeerConnection& connection_;
 };
 
+/// Reads on, without a coroutine, for as long as all there is to do is to wait for more: a Strand of Asio's
+/// would pay for each wait. In the frame of run().
+class PeerConnection::Idling final : public Waiter
+{
+public:
+    explicit Idling(PeerConnection& connection) noexcept : connection_(connection) {}
+
+    /// @returns false where the transport cannot tell now when there is more.
+    [[nodiscard]] bool begin();
+    /// Whether the transport refers to this. The connection is woken when it does no more.
+    [[nodiscard]] bool isWaiting() const noexcept { return isWaiting_; }
+    /// Throws what reading has thrown, once.
+    void throwFailure()
+    {
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+    void resume() override;
+    void drop() noexcept override { isWaiting_ = false; }
+
+private:
+    PeerConnection& connection_;
+    std::exception_ptr failure_;
+    bool isWaiting_ = false;
+};
+
 /// Reads what there is, then sleeps until there may be more.
 class PeerConnection::Reading final : public Waiter
 {
@@ -297,7 +327,10 @@ public:
     void await_resume() noexcept { connection_.wake_.reset(); }
 
     void resume() override { frame_.resume(); }
-    void drop() noexcept override { frame_.destroy(); }
+    void drop() noexcept override
+    {
+        if (frame_) frame_.destroy();
+    }
 
 private:
     PeerConnection& connection_;

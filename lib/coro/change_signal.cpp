@@ -1,6 +1,7 @@
 #include "coro/change_signal.hpp"
 
 #include "coro/hop.hpp"
+#include "coro/sleepers.hpp"
 
 #include <strandcast/error.hpp>
 
@@ -8,26 +9,24 @@
 #include <asio/redirect_error.hpp>
 #include <asio/this_coro.hpp>
 
+#include <atomic>
 #include <type_traits>
+#include <utility>
 
 namespace strandcast
 {
 
 struct ChangeSignal::State
 {
-    explicit State(ShardExecutor shard) : executor(shard), timer(shard, Timer::time_point::max()) {}
+    explicit State(ShardExecutor shard) : executor(shard), sleepers(shard) {}
 
     ShardExecutor executor;
-    Timer timer;
+    Sleepers sleepers;
+    bool isToBeWoken = false;  // in a later turn
     // Who waits is counted before it looks at the count, and who changes changes it before it looks for who
     // waits; in one order of both, no change is missed.
     std::atomic<std::uint64_t> count = 0;
     std::atomic<std::size_t> waiting = 0;
-
-    void notify()
-    {
-        if (waiting > 0) timer.cancel();
-    }
 };
 
 namespace
@@ -62,7 +61,7 @@ asio::awaitable<void, Executor> untilChanged(std::shared_ptr<State> state, std::
     while (state->count == seen)
     {
         asio::error_code notified;
-        co_await state->timer.async_wait(asio::redirect_error(asio::use_awaitable_t<Executor>(), notified));
+        co_await state->sleepers.sleep(asio::redirect_error(asio::use_awaitable_t<Executor>(), notified));
         const auto cancellation = co_await asio::this_coro::cancellation_state;
         if (cancellation.cancelled() != asio::cancellation_type::none) throw Error(Errc::cancelled);
     }
@@ -74,20 +73,47 @@ ChangeSignal::ChangeSignal(ShardExecutor executor) : state_(std::make_shared<Sta
 
 ChangeSignal::~ChangeSignal() = default;
 
-void ChangeSignal::change() noexcept
+void ChangeSignal::change()
 {
-    ++state_->count;
-    state_->notify();
+    count();
+    wakeLater();
+}
+
+void ChangeSignal::wakeLater()
+{
+    if (!isAwaited() || std::exchange(state_->isToBeWoken, true)) return;
+    asio::post(state_->executor,
+               [state = state_]
+               {
+                   state->isToBeWoken = false;
+                   state->sleepers.wakeAll();
+               });
 }
 
 void ChangeSignal::changeFromAnyThread()
 {
-    ++state_->count;
+    count();
     if (state_->waiting == 0) return;
-    asio::post(state_->executor, [state = state_] { state->notify(); });
+    asio::post(state_->executor, [state = state_] { state->sleepers.wakeAll(); });
 }
 
-std::uint64_t ChangeSignal::count() const noexcept
+void ChangeSignal::count() noexcept
+{
+    ++state_->count;
+}
+
+bool ChangeSignal::isAwaited() const noexcept
+{
+    return state_->sleepers.isAnyAsleep();
+}
+
+void ChangeSignal::wake()
+{
+    const auto state = state_;  // this may go with who wakes
+    state->sleepers.wakeAll();
+}
+
+std::uint64_t ChangeSignal::counted() const noexcept
 {
     return state_->count.load(std::memory_order_acquire);
 }

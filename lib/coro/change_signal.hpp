@@ -1,12 +1,9 @@
 #pragma once
 
-#include "coro/signal.hpp"
-
 #include <strandcast/strand.hpp>
 
 #include <asio/awaitable.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -22,13 +19,23 @@ public:
     ChangeSignal(const ChangeSignal&) = delete;
     ChangeSignal& operator=(const ChangeSignal&) = delete;
 
-    /// On the shard's thread.
-    void change() noexcept;
+    /// On the shard's thread. Who waits is resumed in a later turn.
+    void change();
     void changeFromAnyThread();
 
-    [[nodiscard]] std::uint64_t count() const noexcept;
+    // The halves of change(), for who can say when the waiting may run: on the shard's thread as well.
 
-    /// Ends when count() is not `seen` any more.
+    void count() noexcept;
+    void wakeLater();
+    /// Whether anybody waits.
+    [[nodiscard]] bool isAwaited() const noexcept;
+    /// Resumes who waits: on this thread before it returns, where that is theirs. They do as they like, so
+    /// the caller holds no lock, and counts on nothing that they may change.
+    void wake();
+
+    [[nodiscard]] std::uint64_t counted() const noexcept;
+
+    /// Ends when counted() is not `seen` any more.
     /// @throws Error with Errc::cancelled when cancelled.
     [[nodiscard]] asio::awaitable<void> changedSince(std::uint64_t seen) const;
 

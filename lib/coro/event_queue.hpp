@@ -95,7 +95,7 @@ public:
         return closed_ || (ended_ && events_.empty() && !inPlace_);
     }
 
-    [[nodiscard]] std::uint64_t generation() const override { return changed_.count(); }
+    [[nodiscard]] std::uint64_t generation() const override { return changed_.counted(); }
 
     [[nodiscard]] asio::awaitable<void> changedSince(std::uint64_t seen) override
     {

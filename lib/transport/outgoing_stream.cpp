@@ -20,6 +20,24 @@ Strand<> alreadyClosed()
     co_return;
 }
 
+/// One wait for who is notified; whatever becomes of it, the waiter is told.
+class Notice
+{
+public:
+    explicit Notice(Waiter& waiter) noexcept : waiter_(&waiter) {}
+    Notice(Notice&& other) noexcept : waiter_(std::exchange(other.waiter_, nullptr)) {}
+    Notice& operator=(Notice&&) = delete;
+    ~Notice()
+    {
+        if (waiter_) waiter_->drop();
+    }
+
+    void operator()(const asio::error_code&) { std::exchange(waiter_, nullptr)->resume(); }
+
+private:
+    Waiter* waiter_;
+};
+
 }  // namespace
 
 OutgoingStream::OutgoingStream(StreamSocket socket)
@@ -48,6 +66,14 @@ Strand<> OutgoingStream::waitReadable()
 {
     isDrained_ = false;
     return descriptor_ < 0 ? alreadyClosed() : socket_.async_wait(StreamSocket::wait_read, useStrand);
+}
+
+bool OutgoingStream::notifyReadable(Waiter& waiter)
+{
+    if (descriptor_ < 0) return false;
+    isDrained_ = false;
+    socket_.async_wait(StreamSocket::wait_read, Notice(waiter));
+    return true;
 }
 
 Strand<> OutgoingStream::waitWritable()

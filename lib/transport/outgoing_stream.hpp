@@ -24,6 +24,7 @@ public:
     [[nodiscard]] Transfer tryRead(std::span<std::byte> buffer) override;
     [[nodiscard]] Transfer tryWrite(std::span<const std::span<const std::byte>> buffers) override;
     [[nodiscard]] Strand<> waitReadable() override;
+    [[nodiscard]] bool notifyReadable(Waiter& waiter) override;
     [[nodiscard]] Strand<> waitWritable() override;
     [[nodiscard]] bool isPeerGone() override;
     void shutdownWrite() noexcept override;

@@ -7,6 +7,7 @@
 #include "echo.hpp"
 #include "server/upgrade.hpp"
 #include "transport/listener.hpp"
+#include "transport/stream.hpp"
 
 #include <strandcast/clock.hpp>
 #include <strandcast/random.hpp>
