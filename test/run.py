@@ -17,7 +17,7 @@ COUNTS = re.compile(r'^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$', re.M)
 SANITIZERS = {
     'ASAN_OPTIONS': 'detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1',
     'UBSAN_OPTIONS': 'print_stacktrace=1',
-    'TSAN_OPTIONS': 'second_deadlock_stack=1',
+    'TSAN_OPTIONS': f'second_deadlock_stack=1:suppressions={pathlib.Path(__file__).with_name("tsan.txt").resolve()}',
 }
 
 

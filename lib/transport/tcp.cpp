@@ -1,7 +1,7 @@
 #include "transport/tcp.hpp"
 
-#include "transport/resolve.hpp"
 #include "transport/outgoing_stream.hpp"
+#include "transport/resolve.hpp"
 
 #include <strandcast/error.hpp>
 
