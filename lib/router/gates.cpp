@@ -46,9 +46,10 @@ void Gates::clear() noexcept
 
 bool Gates::anyConcerns(std::string_view topic) const
 {
-    const auto gates = all();
-    return gates &&
-           std::any_of(gates->begin(), gates->end(), [&](const auto& gate) { return gate->concerns(topic); });
+    // Asked with the lock: each publish comes this way, and a gate answers from what it has.
+    const std::lock_guard lock(mutex_);
+    return gates_ && std::any_of(gates_->begin(), gates_->end(),
+                                 [&](const auto& gate) { return gate->concerns(topic); });
 }
 
 Judgement Gates::judge(const RoutedPublish& publish) const

@@ -40,7 +40,7 @@ public:
     virtual ~PublishGate() = default;
 
     /// Whether it has anything to say of publishes on this topic: if not, it is not asked for a judgement. On
-    /// the same thread as judge(). It changes nothing.
+    /// the same thread as judge(). It changes nothing, and asks no router.
     [[nodiscard]] virtual bool concerns(std::string_view topic) const noexcept
     {
         static_cast<void>(topic);

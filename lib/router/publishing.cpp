@@ -59,7 +59,7 @@ void RouterCore::appendAtOnce(ClientSession& client, PublishMessage&& request)
                                 origin.publisher,
                                 request.broadcast};
         if (const auto appended = broker_->tryAppend(publication))
-            return client.acknowledge(request.id, appended->sequenceNumber);
+            return client.acknowledge(request.id, appended->sequenceNumber, now);
         std::vector<Publication> one;
         one.push_back(std::move(publication));
         appendLater(origin, request.id, {}, std::move(one), std::nullopt);

@@ -280,9 +280,14 @@ void ClientSession::handlePing(const PingMessage& message)
 
 void ClientSession::acknowledge(std::string_view messageId, std::optional<std::uint64_t> sequenceNumber)
 {
+    acknowledge(messageId, sequenceNumber, server_.now());
+}
+
+void ClientSession::acknowledge(std::string_view messageId, std::optional<std::uint64_t> sequenceNumber,
+                                Timestamp now)
+{
     auto& text = server_.scratch();
     text.clear();
-    const auto now = server_.now();
     const MessageIdText id(now, server_.options().random->next());
     appendAck(text, id.view(), now, messageId, true, version_, sequenceNumber);
     connection_.send(text);

@@ -74,6 +74,8 @@ public:
 
     /// Answers a request with success; a publish with its event's number as well.
     void acknowledge(std::string_view messageId, std::optional<std::uint64_t> sequenceNumber = {});
+    /// The same, said at `now`.
+    void acknowledge(std::string_view messageId, std::optional<std::uint64_t> sequenceNumber, Timestamp now);
 
     /// Answers a request with an error; `details` is JSON text, or empty.
     void refuse(std::string_view messageId, ErrorCode code, std::string_view text,
