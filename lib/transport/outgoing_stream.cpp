@@ -1,10 +1,15 @@
 #include "transport/outgoing_stream.hpp"
 
+#include "transport/socket_address.hpp"
 #include "transport/socket_calls.hpp"
 
 #include <asio/error.hpp>
+#include <asio/redirect_error.hpp>
 #include <asio/system_error.hpp>
 
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
 #include <utility>
 
 namespace strandcast
@@ -38,10 +43,30 @@ private:
     Waiter* waiter_;
 };
 
+/// A socket of Asio's that takes over `descriptor`.
+/// @throws asio::system_error where the system has no room to wait for it; it is closed then.
+StreamSocket socketOf(ShardExecutor executor, const StreamEndpoint::protocol_type& protocol, int descriptor)
+{
+    StreamSocket socket(executor);
+    asio::error_code error;
+    socket.assign(protocol, descriptor, error);
+    if (!error) return socket;
+    ::close(descriptor);
+    throw asio::system_error(error);
+}
+
+/// Asio tells a socket that has once waited to write, as to connect, of every moment in which it may: a new
+/// one has not.
+StreamSocket renewed(StreamSocket socket)
+{
+    const auto protocol = socket.local_endpoint().protocol();
+    return socketOf(socket.get_executor(), protocol, socket.release());
+}
+
 }  // namespace
 
 OutgoingStream::OutgoingStream(StreamSocket socket)
-    : socket_(std::move(socket)),
+    : socket_(renewed(std::move(socket))),
       descriptor_(socket_.native_handle())
 {
     sendWithoutDelay(descriptor_);
@@ -76,9 +101,18 @@ bool OutgoingStream::notifyReadable(Waiter& waiter)
     return true;
 }
 
+// On a copy of the descriptor: see renewed().
 Strand<> OutgoingStream::waitWritable()
 {
-    return descriptor_ < 0 ? alreadyClosed() : socket_.async_wait(StreamSocket::wait_write, useStrand);
+    if (descriptor_ < 0) throw asio::system_error(asio::error::operation_aborted);
+    const int copy = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) throw asio::system_error(errno, asio::error::get_system_category());
+    writing_.emplace(socketOf(socket_.get_executor(), socket_.local_endpoint().protocol(), copy));
+    asio::error_code error;
+    co_await writing_->async_wait(StreamSocket::wait_write, asio::redirect_error(useStrand, error));
+    // Closed, and maybe gone, or cancelled.
+    if (error) throw asio::system_error(error);
+    writing_.reset();
 }
 
 bool OutgoingStream::isPeerGone()
@@ -95,6 +129,7 @@ void OutgoingStream::close() noexcept
 {
     asio::error_code ignored;
     socket_.close(ignored);
+    if (writing_) writing_->close(ignored);
     descriptor_ = -1;
 }
 

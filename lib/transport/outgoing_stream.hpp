@@ -6,6 +6,7 @@
 #include <asio/basic_stream_socket.hpp>
 #include <asio/generic/stream_protocol.hpp>
 
+#include <optional>
 #include <string>
 
 namespace strandcast
@@ -33,8 +34,9 @@ public:
 
 private:
     StreamSocket socket_;
-    int descriptor_;          // -1 once closed
-    bool isDrained_ = false;  // reading is worth no system call before a wait
+    std::optional<StreamSocket> writing_;  // the same one, while somebody waits to write
+    int descriptor_;                       // -1 once closed
+    bool isDrained_ = false;               // reading is worth no system call before a wait
 };
 
 }  // namespace strandcast
