@@ -85,7 +85,8 @@ Strand<CloseReason> PeerConnection::run(std::string received)
     abandon();
     // The end is awaited in any case, for the writer and the transport refer to this.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    while (writing_ || idling.isWaiting()) co_await waitForWake();
+    while (idling.isWaiting()) co_await idling.untilEnded();
+    while (writing_) co_await waitForWake();
     auto reason = end();
     if (failure) std::rethrow_exception(failure);
     co_return reason;

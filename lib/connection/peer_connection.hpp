@@ -295,12 +295,18 @@ private:
 class PeerConnection::Idling final : public Waiter
 {
 public:
-    explicit Idling(PeerConnection& connection) noexcept : connection_(connection) {}
+    explicit Idling(PeerConnection& connection)
+        : connection_(connection),
+          ended_(connection.shard_.executor())
+    {
+    }
 
     /// @returns false where the transport cannot tell now when there is more.
     [[nodiscard]] bool begin();
-    /// Whether the transport refers to this. The connection is woken when it does no more.
+    /// Whether the transport refers to this.
     [[nodiscard]] bool isWaiting() const noexcept { return isWaiting_; }
+    /// Ends when it does no more. To be repeated while it does.
+    [[nodiscard]] Strand<> untilEnded() { return ended_.wait(); }
     /// Throws what reading has thrown, once.
     void throwFailure()
     {
@@ -312,6 +318,7 @@ public:
 
 private:
     PeerConnection& connection_;
+    Signal ended_;  // of its own: the connection is woken by each flush
     std::exception_ptr failure_;
     bool isWaiting_ = false;
 };

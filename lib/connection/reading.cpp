@@ -89,7 +89,7 @@ void PeerConnection::Idling::resume()
         failure_ = std::current_exception();
     }
     isWaiting_ = false;
-    connection_.wake();
+    ended_.notify();
 }
 
 Strand<> PeerConnection::readAll(Idling& idling)
@@ -100,7 +100,7 @@ Strand<> PeerConnection::readAll(Idling& idling)
         {
         case Turn::idle:
             if (!idling.begin()) co_await transport_->waitReadable();
-            while (idling.isWaiting()) co_await waitForWake();
+            while (idling.isWaiting()) co_await idling.untilEnded();
             idling.throwFailure();
             break;
         case Turn::more: co_await yieldTurn(); break;
