@@ -285,3 +285,32 @@ TEST_CASE("whoever still waits goes with the io_context")
     CHECK(held.use_count() == 1);
     CHECK(*held == 0);
 }
+
+TEST_CASE("what goes with the io_context may cancel who waited")
+{
+    struct Cancels
+    {
+        asio::cancellation_signal& signal;
+        ~Cancels() { signal.emit(asio::cancellation_type::terminal); }
+    };
+    asio::cancellation_signal cancel;
+    const auto held = std::make_shared<int>(0);
+    {
+        asio::io_context io(1);
+        const ChangeSignal signal(io.get_executor());
+        asio::co_spawn(
+            io,
+            [](asio::io_context& context, const ChangeSignal& waited, asio::cancellation_signal& cancels,
+               std::shared_ptr<int> own) -> asio::awaitable<void>
+            {
+                const Cancels atEnd{cancels};
+                asio::co_spawn(context, waitHolding(waited, own),
+                               asio::bind_cancellation_slot(cancels.slot(), asio::detached));
+                co_await waited.changedSince(0);
+            }(io, signal, cancel, held),
+            asio::detached);
+        io.poll();
+        CHECK(held.use_count() > 1);
+    }
+    CHECK(held.use_count() == 1);
+}

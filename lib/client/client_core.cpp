@@ -127,12 +127,14 @@ void ClientCore::onText(std::string_view text)
     std::visit([this](auto& one) { handle(std::move(one)); }, message);
 }
 
-// Who waits for an answer is resumed in a later turn. So are the readers then, that nobody sees an event
+// Who waits for an answer is resumed in a later turn. So are the readers around it then, that nobody sees one
 // before what came before it.
 void ClientCore::noteAnswer()
 {
-    if (std::exchange(isAnswering_, true)) return;
+    sinks_.wakeReadersLater();
+    if (isAnswering_) return;
     asio::post(shard_->executor(), [core = shared_from_this()] { core->isAnswering_ = false; });
+    isAnswering_ = true;
 }
 
 void ClientCore::onReceived()

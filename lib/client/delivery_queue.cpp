@@ -153,20 +153,15 @@ bool DeliveryQueue::pushAndWake(const Piece& piece)
     return kept != Kept::closed;
 }
 
-bool DeliveryQueue::isReaderToBeWoken() noexcept
-{
-    return changed_.isAwaited() && !std::exchange(isToBeWoken_, true);
-}
-
 void DeliveryQueue::wakeReader()
 {
-    isToBeWoken_ = false;
+    isNoted_ = false;
     changed_.wake();
 }
 
 void DeliveryQueue::wakeReaderLater()
 {
-    isToBeWoken_ = false;
+    isNoted_ = false;
     changed_.wakeLater();
 }
 

@@ -35,8 +35,9 @@ public:
     bool push(const Gap& gap);
     bool push(Resumed resumed);
 
-    /// Whether an event was pushed for who waits, and this was not asked since.
-    [[nodiscard]] bool isReaderToBeWoken() noexcept;
+    /// Whether somebody waits whom nobody has noted to be woken yet; the next waking forgets the note.
+    [[nodiscard]] bool isReaderToBeNoted() const noexcept { return !isNoted_ && changed_.isAwaited(); }
+    void noteReader() noexcept { isNoted_ = true; }
     /// Resumes who waits: there and then, or in a later turn. See ChangeSignal::wake().
     void wakeReader();
     void wakeReaderLater();
@@ -75,7 +76,7 @@ private:
     void mergeIntoGap(const Piece& dropped);
 
     ChangeSignal changed_;
-    bool isToBeWoken_ = false;  // the shard's
+    bool isNoted_ = false;  // the shard's
     const std::size_t capacity_;
     const std::size_t maxBytes_;
     mutable std::mutex mutex_;  // of all that follows

@@ -124,7 +124,9 @@ void EventSinks::give(std::uint64_t number, const EventView& event)
     if (!event.replay && !sink->second.replay.empty()) return;
     auto& queue = sink->second.queue;
     if (!queue->push(event)) return forget(sink);
-    if (queue->isReaderToBeWoken()) toBeWoken_.push_back(queue);
+    if (!queue->isReaderToBeNoted()) return;
+    toBeWoken_.push_back(queue);
+    queue->noteReader();
 }
 
 void EventSinks::give(std::uint64_t number, const Gap& gap)

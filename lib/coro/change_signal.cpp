@@ -81,13 +81,14 @@ void ChangeSignal::change()
 
 void ChangeSignal::wakeLater()
 {
-    if (!isAwaited() || std::exchange(state_->isToBeWoken, true)) return;
+    if (!isAwaited() || state_->isToBeWoken) return;
     asio::post(state_->executor,
                [state = state_]
                {
                    state->isToBeWoken = false;
                    state->sleepers.wakeAll();
                });
+    state_->isToBeWoken = true;
 }
 
 void ChangeSignal::changeFromAnyThread()

@@ -37,7 +37,12 @@ public:
 private:
     void shutdown() override
     {
-        while (first_) dropAll(first_->takeAll());
+        while (first_)
+        {
+            auto* const sleeper = first_->takeAll();
+            decideAll(sleeper);
+            dropAll(sleeper);
+        }
     }
 
     Sleepers* first_ = nullptr;
@@ -65,7 +70,7 @@ void Sleepers::wakeAll()
 {
     const auto executor = executor_;
     auto* sleeper = takeAll();
-    for (auto* one = sleeper; one; one = one->next) one->decided();
+    decideAll(sleeper);
     while (sleeper)
     {
         auto& one = *std::exchange(sleeper, sleeper->next);
@@ -89,6 +94,11 @@ void Sleepers::cancel(Sleeper& sleeper)
     sleeper.decided();
     asio::post(executor_, [cancelled = std::unique_ptr<Sleeper>(&sleeper)]() mutable
                { cancelled.release()->wake(asio::error::operation_aborted); });
+}
+
+void Sleepers::decideAll(Sleeper* first) noexcept
+{
+    for (auto* one = first; one; one = one->next) one->decided();
 }
 
 void Sleepers::dropAll(Sleeper* first) noexcept

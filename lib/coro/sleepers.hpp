@@ -11,6 +11,7 @@
 #include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
 
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -36,14 +37,16 @@ public:
             [this](auto handler)
             {
                 auto slot = asio::get_associated_cancellation_slot(handler);
-                auto& sleeper = *new One(executor_, anyExecutor_, std::move(handler));
-                lieDown(sleeper);
+                auto owned =
+                    std::make_unique<One<decltype(handler)>>(executor_, anyExecutor_, std::move(handler));
+                lieDown(*owned);
+                auto* const sleeper = owned.release();
                 if (!slot.is_connected()) return;
                 slot.assign(
-                    [this, &sleeper](asio::cancellation_type type)
+                    [this, sleeper](asio::cancellation_type type)
                     {
                         // This itself goes with the slot's content; nothing of it is touched after.
-                        if (type != asio::cancellation_type::none) cancel(sleeper);
+                        if (type != asio::cancellation_type::none) cancel(*sleeper);
                     });
             },
             token);
@@ -80,6 +83,7 @@ private:
     void lieDown(Sleeper& sleeper);
     void cancel(Sleeper& sleeper);
     [[nodiscard]] Sleeper* takeAll() noexcept;
+    static void decideAll(Sleeper* first) noexcept;
     static void dropAll(Sleeper* first) noexcept;
 
     const ShardExecutor executor_;
@@ -111,7 +115,7 @@ public:
     void wake(asio::error_code error) override
     {
         auto handler = std::move(handler_);
-        // Both contexts have work until the handler has run.
+        // Both contexts have work until it is on its way.
         const auto shard = std::move(shard_);
         const auto own = std::move(own_);
         delete this;
