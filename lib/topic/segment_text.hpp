@@ -39,7 +39,7 @@ public:
         }
         const auto length = text.size();
         const char* const block = withLength(text, length);
-        std::memcpy(bytes_.data(), &block, sizeof(block));
+        std::memcpy(bytes_.data(), static_cast<const void*>(&block), sizeof(block));
         size_ = isElsewhere;
     }
 
@@ -63,7 +63,7 @@ private:
     [[nodiscard]] const char* elsewhere() const noexcept
     {
         const char* block = nullptr;
-        std::memcpy(&block, bytes_.data(), sizeof(block));
+        std::memcpy(static_cast<void*>(&block), bytes_.data(), sizeof(block));
         return block;
     }
 
