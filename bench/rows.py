@@ -104,8 +104,8 @@ NETWORK = [
 ]
 
 CLIENT = [
-    Work([Row('client: an event, 16 at a time', goal=1.5)], functools.partial(received, 16, 200_000)),
-    Work([Row('client: an event, one at a time', goal=1.5)], functools.partial(received, 1, 20_000)),
+    Work([Row('client: an event, 16 at a time', goal=1.5)], functools.partial(received, 16, 1_000_000)),
+    Work([Row('client: an event, one at a time', goal=1.5)], functools.partial(received, 1, 100_000)),
     Work([Row('client: an acked publish, 64 in flight')], published, 4),
 ]
 
