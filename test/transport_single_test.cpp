@@ -1,4 +1,7 @@
+#include "support/descriptors.hpp"
 #include "support/run.hpp"
+#include "support/streams.hpp"
+#include "support/together.hpp"
 #include "transport/listener.hpp"
 #include "transport/memory.hpp"
 #include "transport/stream.hpp"
@@ -100,5 +103,26 @@ TEST_CASE("connecting where nobody listens is connectFailed, with the place in i
                 what = error.what();
             }
             CHECK(what.find("127.0.0.1:" + std::to_string(port)) != std::string::npos);
+        });
+}
+
+TEST_CASE("who connected waits to write also where the process may open no further descriptor")
+{
+    runStrand(
+        [](asio::io_context& io) -> Strand<>
+        {
+            Listener listener(io.get_executor(), TcpAddress{});
+            const auto one = co_await connectTcp("127.0.0.1", std::get<TcpAddress>(listener.address()).port);
+            co_await listener.wait();
+            asio::error_code error;
+            StreamTransport other(io.get_executor(), listener.tryAccept(error));
+            const auto sent = noise(16 * 1024 * 1024);  // more than the two sockets hold
+            const DescriptorLimit none(0);
+            const auto expect = [](Transport& from, const std::string& bytes) -> Strand<>
+            {
+                const auto received = co_await readUntil(from, bytes.size());
+                CHECK(received.bytes == bytes);
+            };
+            co_await together(writeAll(*one, sent), expect(other, sent));
         });
 }

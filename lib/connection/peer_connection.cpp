@@ -1,12 +1,8 @@
 #include "connection/peer_connection.hpp"
 
 #include "coro/lean_strand.hpp"
-#include "coro/sleep.hpp"
 
 #include <asio/cancellation_state.hpp>
-#include <asio/cancellation_type.hpp>
-#include <asio/co_spawn.hpp>
-#include <asio/post.hpp>
 #include <asio/system_error.hpp>
 #include <asio/this_coro.hpp>
 

@@ -1,5 +1,6 @@
 #include "transport/outgoing_stream.hpp"
 
+#include "transport/already_closed.hpp"
 #include "transport/socket_address.hpp"
 #include "transport/socket_calls.hpp"
 
@@ -7,7 +8,6 @@
 #include <asio/redirect_error.hpp>
 #include <asio/system_error.hpp>
 
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
 #include <utility>
@@ -17,13 +17,6 @@ namespace strandcast
 
 namespace
 {
-
-// What a wait on a closed socket ends with; Asio's own would be bad_descriptor.
-Strand<> alreadyClosed()
-{
-    throw asio::system_error(asio::error::operation_aborted);
-    co_return;
-}
 
 /// One wait for who is notified; whatever becomes of it, the waiter is told.
 class Notice
@@ -104,9 +97,10 @@ bool OutgoingStream::notifyReadable(Waiter& waiter)
 // On a copy of the descriptor: see renewed().
 Strand<> OutgoingStream::waitWritable()
 {
-    if (descriptor_ < 0) throw asio::system_error(asio::error::operation_aborted);
+    if (descriptor_ < 0) co_return co_await alreadyClosed();
     const int copy = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
-    if (copy < 0) throw asio::system_error(errno, asio::error::get_system_category());
+    // Without room for another descriptor it does as well, and is told more than it asks.
+    if (copy < 0) co_return co_await socket_.async_wait(StreamSocket::wait_write, useStrand);
     writing_.emplace(socketOf(socket_.get_executor(), socket_.local_endpoint().protocol(), copy));
     asio::error_code error;
     co_await writing_->async_wait(StreamSocket::wait_write, asio::redirect_error(useStrand, error));

@@ -1,5 +1,7 @@
 #include "transport/poll_set.hpp"
 
+#include "transport/already_closed.hpp"
+
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/async_result.hpp>
 #include <asio/post.hpp>
@@ -18,13 +20,6 @@ asio::execution_context::id PollSet::id;
 
 namespace
 {
-
-// What a wait on a closed socket ends with; Asio's own would be bad_descriptor.
-Strand<> alreadyClosed()
-{
-    throw asio::system_error(asio::error::operation_aborted);
-    co_return;
-}
 
 // A list of waiters, the one that was pushed last in front.
 void push(Waiter*& list, Waiter& waiter) noexcept
