@@ -41,7 +41,7 @@ PeerConnection::PeerConnection(Shard& shard, std::unique_ptr<Transport> transpor
       options_(options),
       handler_(handler),
       protocol_(options.role, options.protocol, options.role == Role::client ? this : nullptr),
-      heard_(shard.clock().now()),
+      heard_(shard.clock().coarseNow()),
       place_(shard.add(*this, sweepInterval(options)))
 {
 }
@@ -112,7 +112,7 @@ bool PeerConnection::sleep(std::coroutine_handle<> frame)
 
 void PeerConnection::received(std::span<std::byte> bytes)
 {
-    heard_ = shard_.clock().now();
+    heard_ = shard_.clock().coarseNow();
     pinged_ = false;
     if (ending_)
     {
@@ -234,7 +234,7 @@ void PeerConnection::resumeReading()
 {
     --pauses_;
     // The peer was not read meanwhile, so its silence says nothing.
-    heard_ = shard_.clock().now();
+    heard_ = shard_.clock().coarseNow();
     if (!isPaused()) wake();
 }
 
