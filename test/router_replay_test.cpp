@@ -412,7 +412,7 @@ TEST_CASE("a replay gives its backlog first, then what was captured, and drops o
     const auto entry = [](std::uint64_t offset)
     {
         Publication publication{.id = "e", .topic = "t"};
-        return std::make_shared<const LogEntry>(std::move(publication), offset, offset);
+        return LogEntry::make(publication, offset, offset);
     };
     Replay replay("s", {"t"}, {"t"}, {});
     for (std::uint64_t offset = 4; offset <= 6; ++offset) CHECK(replay.capture(entry(offset)).count == 1);

@@ -21,7 +21,7 @@ EntryRef entry(std::string topic, std::uint64_t offset, std::size_t size = 1)
     Publication publication{.id = std::to_string(offset),
                             .topic = std::move(topic),
                             .data = Json::fromValidText('"' + std::string(size, 'x') + '"')};
-    return std::make_shared<const LogEntry>(std::move(publication), offset, offset);
+    return LogEntry::make(publication, offset, offset);
 }
 
 std::vector<std::uint64_t> offsets(Retained& retained, const LastQuery& query, LastEntries log = {})

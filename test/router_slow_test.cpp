@@ -55,7 +55,10 @@ public:
 
     void attach(BrokerSink& sink) override { near_.attach(sink); }
     void detach(BrokerSink& sink) noexcept override { near_.detach(sink); }
-    [[nodiscard]] std::optional<Appended> tryAppend(std::span<Publication>) override { return std::nullopt; }
+    [[nodiscard]] std::optional<Appended> tryAppend(std::span<const Publication>) override
+    {
+        return std::nullopt;
+    }
     [[nodiscard]] Strand<Appended> append(std::vector<Publication> publications) override
     {
         const auto executor = co_await asio::this_coro::executor;

@@ -5,6 +5,9 @@
 #include <strandcast/message.hpp>
 #include <strandcast/strand.hpp>
 
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,22 +34,58 @@ struct Publication
     bool broadcast = false;
 };
 
-/// An event in the log. It never changes, and lasts as long as somebody holds it.
-struct LogEntry : Publication
+class LogEntry;
+
+/// An entry lasts as long as somebody holds a reference. They may be taken and dropped on any thread.
+using EntryRef = boost::intrusive_ptr<const LogEntry>;
+
+/// An event in the log, which never changes. Its texts lie behind it in the same piece of memory: a log holds
+/// many.
+class LogEntry
 {
-    LogEntry(Publication publication, std::uint64_t sequence, std::uint64_t place)
-        : Publication(std::move(publication)),
-          sequenceNumber(sequence),
-          offset(place)
+public:
+    /// Copies a publication.
+    /// @param sequenceNumber in its topic, from 1, without holes
+    /// @param offset in the log, from 1, without holes
+    /// @throws std::bad_alloc
+    [[nodiscard]] static EntryRef make(const Publication& publication, std::uint64_t sequenceNumber,
+                                       std::uint64_t offset);
+    LogEntry(const LogEntry&) = delete;
+    LogEntry& operator=(const LogEntry&) = delete;
+
+    const std::string_view id;
+    const std::string_view topic;
+    const std::optional<std::string_view> data;  ///< JSON text
+    const Timestamp timestamp;
+    const std::uint64_t publisher;  ///< who does not get it back, unless `broadcast`; 0 is nobody
+    const std::uint64_t sequenceNumber;
+    const std::uint64_t offset;
+    FrameSlot frames;  ///< of the connection layer's own
+    const bool broadcast;
+
+    /// What its texts take, in bytes.
+    [[nodiscard]] std::size_t textSize() const noexcept
     {
+        return id.size() + topic.size() + (data ? data->size() : 0);
     }
 
-    std::uint64_t sequenceNumber;  ///< in its topic, from 1, without holes
-    std::uint64_t offset;          ///< in the log, from 1, without holes
-    FrameSlot frames;              ///< of the connection layer's own
-};
+private:
+    LogEntry(const Publication& publication, std::uint64_t sequenceNumber, std::uint64_t offset,
+             char* text) noexcept;
+    ~LogEntry() = default;
 
-using EntryRef = std::shared_ptr<const LogEntry>;
+    friend void intrusive_ptr_add_ref(const LogEntry* entry) noexcept
+    {
+        entry->references_.fetch_add(1, std::memory_order_relaxed);
+    }
+    friend void intrusive_ptr_release(const LogEntry* entry) noexcept
+    {
+        if (entry->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(entry);
+    }
+    static void destroy(const LogEntry* entry) noexcept;
+
+    mutable std::atomic<std::uint32_t> references_ = 0;
+};
 
 /// What became of a publication.
 struct Appended
@@ -108,8 +147,8 @@ public:
     /// sink's appended(), will be when that has. Several are appended side by side, all or none. Nothing
     /// where the log is elsewhere: then append() is to be awaited.
     /// @returns what became of the first.
-    [[nodiscard]] virtual std::optional<Appended> tryAppend(std::span<Publication> publications) = 0;
-    [[nodiscard]] std::optional<Appended> tryAppend(Publication& publication)
+    [[nodiscard]] virtual std::optional<Appended> tryAppend(std::span<const Publication> publications) = 0;
+    [[nodiscard]] std::optional<Appended> tryAppend(const Publication& publication)
     {
         return tryAppend(std::span(&publication, 1));
     }
@@ -157,7 +196,7 @@ public:
     void detach(BrokerSink& sink) noexcept override;
     using Broker::append;
     using Broker::tryAppend;
-    [[nodiscard]] std::optional<Appended> tryAppend(std::span<Publication> publications) override;
+    [[nodiscard]] std::optional<Appended> tryAppend(std::span<const Publication> publications) override;
     [[nodiscard]] Strand<Appended> append(std::vector<Publication> publications) override;
     [[nodiscard]] Strand<LogRange> read(std::uint64_t offset, std::size_t limit) override;
     [[nodiscard]] std::optional<LastEntries> tryReadLast(const LastQuery& query) override;

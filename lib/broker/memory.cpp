@@ -21,7 +21,7 @@ void MemoryBroker::detach(BrokerSink& sink) noexcept
     log_->detach(sink);
 }
 
-std::optional<Appended> MemoryBroker::tryAppend(std::span<Publication> publications)
+std::optional<Appended> MemoryBroker::tryAppend(std::span<const Publication> publications)
 {
     return log_->append(publications);
 }

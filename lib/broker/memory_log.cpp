@@ -19,7 +19,7 @@ std::size_t bytesOf(const LogEntry& entry)
     // envelope around it.
     constexpr std::size_t envelope = 192;
     constexpr std::size_t frames = 2;
-    const auto text = entry.topic.size() + entry.id.size() + (entry.data ? entry.data->text().size() : 0);
+    const auto text = entry.textSize();
     return sizeof(LogEntry) + text + frames * (envelope + text);
 }
 
@@ -33,9 +33,9 @@ void MemoryBroker::Log::detach(BrokerSink& sink) noexcept
     if (!telling_) dropDetached();
 }
 
-Appended MemoryBroker::Log::append(std::span<Publication> publications)
+Appended MemoryBroker::Log::append(std::span<const Publication> publications)
 {
-    const auto now = options_.clock->now();
+    const auto now = options_.clock->coarseNow();
     std::size_t count = 0;
     try
     {
@@ -54,10 +54,10 @@ Appended MemoryBroker::Log::append(std::span<Publication> publications)
     return appended;
 }
 
-void MemoryBroker::Log::appendOne(Publication& publication, Clock::time_point now)
+void MemoryBroker::Log::appendOne(const Publication& publication, Clock::time_point now)
 {
     auto& topic = topics_.touch(publication.topic, now);
-    auto entry = std::make_shared<const LogEntry>(std::move(publication), topic.sequence + 1, newest_ + 1);
+    auto entry = LogEntry::make(publication, topic.sequence + 1, newest_ + 1);
     untold_.push_back(entry);
     try
     {
@@ -164,7 +164,7 @@ std::exception_ptr MemoryBroker::Log::tellAll(const EntryRef& entry)
 
 LogRange MemoryBroker::Log::read(std::uint64_t offset, std::size_t limit)
 {
-    const auto now = options_.clock->now();
+    const auto now = options_.clock->coarseNow();
     trim(now);
     lookAtTopics(now);
     LogRange range;
@@ -177,7 +177,7 @@ LogRange MemoryBroker::Log::read(std::uint64_t offset, std::size_t limit)
 
 LastEntries MemoryBroker::Log::readLast(const LastQuery& query)
 {
-    trim(options_.clock->now());
+    trim(options_.clock->coarseNow());
     LastEntries last;
     last.newestOffset = newest_;
     for (const auto& name : query.topics)
@@ -207,19 +207,19 @@ void MemoryBroker::Log::collectLast(const LoggedTopic& topic, std::size_t count,
 
 std::size_t MemoryBroker::Log::entryCount()
 {
-    trim(options_.clock->now());
+    trim(options_.clock->coarseNow());
     return entries_.size();
 }
 
 std::size_t MemoryBroker::Log::byteCount()
 {
-    trim(options_.clock->now());
+    trim(options_.clock->coarseNow());
     return bytes_;
 }
 
 std::size_t MemoryBroker::Log::topicCount()
 {
-    const auto now = options_.clock->now();
+    const auto now = options_.clock->coarseNow();
     trim(now);
     const auto isWantedNow = [this](std::string_view topic) { return isWanted(topic); };
     while (!telling_ && topics_.lookAtOldest(now, options_.forgetTopicAfter, isWantedNow))

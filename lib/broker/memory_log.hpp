@@ -28,7 +28,7 @@ public:
 
     /// Appends all of them side by side, or, where there is no memory, none; no number has been given away
     /// then.
-    Appended append(std::span<Publication> publications);
+    Appended append(std::span<const Publication> publications);
 
     [[nodiscard]] LogRange read(std::uint64_t offset, std::size_t limit);
     [[nodiscard]] LastEntries readLast(const LastQuery& query);
@@ -52,7 +52,7 @@ private:
         std::uint64_t previous;  // the offset of the topic's entry before this, which may be gone
     };
 
-    void appendOne(Publication& publication, Clock::time_point now);
+    void appendOne(const Publication& publication, Clock::time_point now);
     void takeBack() noexcept;
     void trim(Clock::time_point now) noexcept;
     void lookAtTopics(Clock::time_point now);

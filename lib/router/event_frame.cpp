@@ -77,9 +77,8 @@ const Frames& framesOf(const LogEntry& entry)
 
 SharedFrame build(const LogEntry& entry, ProtocolVersion version, std::string_view replay, Deflater* deflater)
 {
-    std::optional<std::string_view> data;
-    if (entry.data) data = entry.data->text();
-    const EventText text(entry.id, entry.timestamp, entry.topic, data, entry.sequenceNumber, version, replay);
+    const EventText text(entry.id, entry.timestamp, entry.topic, entry.data, entry.sequenceNumber, version,
+                         replay);
     if (!deflater) return SharedFrame::written(text.size(), entry.topic, [&](char* out) { text.write(out); });
     std::string payload(text.size(), '\0');
     text.write(payload.data());

@@ -105,7 +105,8 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
             further.back().topic = std::move(topic);
         }
         if (!further.empty()) further.insert(further.begin(), publication);
-        const auto all = further.empty() ? std::span(&publication, 1) : std::span(further);
+        const auto all = further.empty() ? std::span<const Publication>(&publication, 1)
+                                         : std::span<const Publication>(further);
         if (const auto appended = broker_->tryAppend(all))
         {
             logged(origin, client, messageId, judgement, *appended);

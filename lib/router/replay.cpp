@@ -11,7 +11,7 @@ namespace
 
 std::size_t bytesOf(const LogEntry& entry)
 {
-    return sizeof(LogEntry) + entry.topic.size() + (entry.data ? entry.data->text().size() : 0);
+    return sizeof(LogEntry) + entry.textSize();
 }
 
 }  // namespace

@@ -11,9 +11,8 @@ namespace
 
 std::size_t bytesOf(const LogEntry& entry)
 {
-    const auto text = entry.topic.size() + entry.id.size() + (entry.data ? entry.data->text().size() : 0);
     // The entry and its frames.
-    return sizeof(LogEntry) + 3 * text;
+    return sizeof(LogEntry) + 3 * entry.textSize();
 }
 
 }  // namespace
@@ -36,7 +35,7 @@ void Retained::take(const EntryRef& entry)
     if (!rule || rule->count == 0) return;
     dropOutdated();
     const auto end = clock_.now() + rule->duration;
-    const auto topic = topics_.try_emplace(entry->topic).first;
+    const auto topic = topics_.try_emplace(std::string(entry->topic)).first;
     topic->second.push_back({entry, end});
     ends_.emplace(End(end, entry->offset), topic);
     bytes_ += bytesOf(*entry);

@@ -155,7 +155,8 @@ void RouterCore::appended(std::span<const EntryRef> entries)
         if (counted) counted->queued += queued;
         retained_.take(entry);
         if (events_->want<Published>())
-            events_->push(Published{entry->topic, entry->id, entry->sequenceNumber});
+            events_->push(
+                Published{std::string(entry->topic), std::string(entry->id), entry->sequenceNumber});
     }
 }
 

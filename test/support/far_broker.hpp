@@ -19,7 +19,7 @@ public:
     using Broker::append;
     using Broker::tryAppend;
     [[nodiscard]] std::optional<strandcast::Appended>
-    tryAppend(std::span<strandcast::Publication> all) override
+    tryAppend(std::span<const strandcast::Publication> all) override
     {
         return near_.tryAppend(all);
     }
