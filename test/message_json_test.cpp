@@ -335,7 +335,7 @@ TEST_CASE("a character that does not stand for itself is found wherever it is, b
         const auto byte = static_cast<unsigned char>(character);
         return byte < 0x20 || byte == '"' || byte == '\\';
     };
-    for (std::size_t size = 0; size <= 50; ++size)
+    for (std::size_t size = 0; size <= 90; ++size)
     {
         for (std::size_t place = 0; place <= size; ++place)
         {

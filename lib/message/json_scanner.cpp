@@ -29,33 +29,31 @@ int hexValue(char character)
     return -1;
 }
 
-/// Which of the open containers are objects. A word of bits is cleared when it is first needed: nearly always
-/// one is.
-class OpenContainers
+/// Of the containers around the innermost, which are objects: bits, so that they take little of the stack.
+class OuterContainers
 {
 public:
-    void open(std::size_t depth, bool isObject) noexcept
+    void push(bool isObject) noexcept
     {
-        auto& word = words_[depth / bits];
-        if (depth >= cleared_)
-        {
-            word = 0;
-            cleared_ = (depth / bits + 1) * bits;
-        }
-        const auto bit = std::uint64_t{1} << (depth % bits);
-        word = isObject ? word | bit : word & ~bit;
+        auto& word = words_[count_ / bits];
+        const auto place = count_++ % bits;
+        // The first of a word clears what was there.
+        word = (place == 0 ? 0 : word & ~(std::uint64_t{1} << place)) | std::uint64_t{isObject} << place;
     }
 
-    [[nodiscard]] bool isObject(std::size_t depth) const noexcept
+    [[nodiscard]] bool pop() noexcept
     {
-        return (words_[depth / bits] >> (depth % bits) & 1) != 0;
+        --count_;
+        return (words_[count_ / bits] >> (count_ % bits) & 1) != 0;
     }
+
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
 private:
     static constexpr std::size_t bits = 64;
 
     std::array<std::uint64_t, deepestNesting / bits + 1> words_;  // not initialised
-    std::size_t cleared_ = 0;                                     // below this depth they are
+    std::size_t count_ = 0;
 };
 
 void appendUtf8(std::string& out, std::uint32_t codePoint)
@@ -138,101 +136,121 @@ std::string JsonError::text() const
     return fmt::format("{} was expected at byte {}", expected, offset);
 }
 
-std::nullopt_t JsonScanner::fail(std::string_view expected) noexcept
+bool JsonScanner::fail(std::string_view expected) noexcept
 {
-    if (error_.expected.empty()) error_ = {position_, expected, false};
-    return std::nullopt;
+    if (error_.expected.empty()) error_ = {cursor_.position(), expected, false};
+    return false;
 }
 
-std::nullopt_t JsonScanner::failTooDeep() noexcept
+bool JsonScanner::failTooDeep() noexcept
 {
-    if (error_.expected.empty()) error_ = {position_, "less nesting", true};
-    return std::nullopt;
+    if (error_.expected.empty()) error_ = {cursor_.position(), "less nesting", true};
+    return false;
 }
 
 std::optional<std::string_view> JsonScanner::scanOther(std::size_t depth) noexcept
 {
-    const auto begin = position_;
-    if (peek() != '{' && peek() != '[')
+    const auto begin = cursor_;
+    const bool isContainer = peek() == '{' || peek() == '[';
+    if (!(isContainer ? scanContainers(depth) : scanScalar())) return std::nullopt;
+    return cursor_.since(begin);
+}
+
+// A container and all that is in it.
+bool JsonScanner::scanContainers(std::size_t depth) noexcept
+{
+    auto cursor = cursor_;
+    OuterContainers outer;
+    bool isInObject = false;  // nor in an array, at first
+    const auto failHere = [&](std::string_view expected)
     {
-        if (!scanScalar()) return std::nullopt;
-        return text_.substr(begin, position_ - begin);
-    }
-    const auto maxDepth = std::min(maxDepth_, deepestNesting);
-    const auto outermost = depth;
-    OpenContainers containers;
+        cursor_ = cursor;
+        return fail(expected);
+    };
+    const auto maxOpen = std::min(maxDepth_, deepestNesting);
     for (;;)
     {
+        if (isInObject && !scanKey(cursor)) return false;
         // At the beginning of a value.
-        const bool opensObject = peek() == '{';
-        if (opensObject || peek() == '[')
+        const char first = cursor.peek();
+        if (first == '{' || first == '[')
         {
-            if (depth >= maxDepth) return failTooDeep();
-            ++position_;
-            containers.open(++depth, opensObject);
-            skipSpace();
-            if (!take(opensObject ? '}' : ']'))
+            if (depth + outer.count() >= maxOpen)
             {
-                if (opensObject)
-                {
-                    if (!skipString()) return std::nullopt;
-                    skipSpace();
-                    if (!take(':')) return fail("':'");
-                    skipSpace();
-                }
-                continue;
+                cursor_ = cursor;
+                return failTooDeep();
             }
-            --depth;
+            cursor.next();
+            outer.push(isInObject);
+            isInObject = first == '{';
+            cursor.skipSpace();
+            if (!cursor.take(isInObject ? '}' : ']')) continue;
+            isInObject = outer.pop();
         }
-        else if (!takePlainString() && !scanScalar())
+        else if (!cursor.takePlainString())
         {
-            return std::nullopt;
+            cursor_ = cursor;
+            if (!scanScalar()) return false;
+            cursor = cursor_;
         }
         // At the end of a value: close what it ends, up to the next value.
         for (;;)
         {
-            if (depth == outermost) return text_.substr(begin, position_ - begin);
-            skipSpace();
-            if (take(','))
+            if (outer.count() == 0)
             {
-                skipSpace();
-                if (containers.isObject(depth))
-                {
-                    if (!skipString()) return std::nullopt;
-                    skipSpace();
-                    if (!take(':')) return fail("':'");
-                    skipSpace();
-                }
-                break;
+                cursor_ = cursor;
+                return true;
             }
-            if (!take(containers.isObject(depth) ? '}' : ']'))
-                return fail(containers.isObject(depth) ? "',' or '}'" : "',' or ']'");
-            --depth;
+            cursor.skipSpace();
+            if (cursor.take(',')) break;
+            if (!cursor.take(isInObject ? '}' : ']'))
+                return failHere(isInObject ? "',' or '}'" : "',' or ']'");
+            isInObject = outer.pop();
         }
+        cursor.skipSpace();
     }
 }
 
-std::optional<std::string_view> JsonScanner::scanAnyString() noexcept
+// The name of a member, up to its value.
+inline bool JsonScanner::scanKey(JsonCursor& cursor) noexcept
 {
-    if (!take('"')) return fail("a string");
-    const auto begin = position_;
+    if (!cursor.takePlainString())
+    {
+        cursor_ = cursor;
+        if (!scanAnyString()) return false;
+        cursor = cursor_;
+    }
+    cursor.skipSpace();
+    if (!cursor.take(':'))
+    {
+        cursor_ = cursor;
+        return fail("':'");
+    }
+    cursor.skipSpace();
+    return true;
+}
+
+bool JsonScanner::scanAnyString() noexcept
+{
+    const auto failed = [&](std::string_view expected) { return fail(expected); };
+    if (!take('"')) return failed("a string");
     for (;;)
     {
-        position_ += plainLength(text_, position_);
-        if (take('"')) return text_.substr(begin, position_ - begin - 1);
-        if (!take('\\')) return fail(atEnd() ? "the end of the string" : "no control character");
-        if (!scanEscape()) return fail("an escape");
+        cursor_.skipPlain();
+        if (take('"')) return true;
+        if (!take('\\')) return failed(atEnd() ? "the end of the string" : "no control character");
+        if (!scanEscape()) return failed("an escape");
     }
 }
 
 bool JsonScanner::scanEscape() noexcept
 {
     if (atEnd()) return false;
-    const char character = text_[position_++];
+    const char character = cursor_.next();
     if (std::string_view("\"\\/bfnrt").find(character) != std::string_view::npos) return true;
     if (character != 'u') return false;
     for (int digit = 0; digit < 4; ++digit)
-        if (atEnd() || hexValue(text_[position_++]) < 0) return false;
+        if (atEnd() || hexValue(cursor_.next()) < 0) return false;
     return true;
 }
 
@@ -240,7 +258,7 @@ bool JsonScanner::scanScalar() noexcept
 {
     switch (peek())
     {
-    case '"': return scanAnyString().has_value();  // no plain one: that was tried
+    case '"': return scanAnyString();  // no plain one: that was tried
     case 't': return scanLiteral("true");
     case 'f': return scanLiteral("false");
     case 'n': return scanLiteral("null");
@@ -250,24 +268,24 @@ bool JsonScanner::scanScalar() noexcept
 
 bool JsonScanner::scanLiteral(std::string_view literal) noexcept
 {
-    if (text_.substr(position_, literal.size()) != literal)
+    const auto begin = cursor_;
+    for (const char character : literal)
     {
-        static_cast<void>(fail("a value"));
-        return false;
+        if (take(character)) continue;
+        cursor_ = begin;
+        return fail("a value");
     }
-    position_ += literal.size();
     return true;
 }
 
 bool JsonScanner::scanNumber() noexcept
 {
-    const auto begin = position_;
+    const auto begin = cursor_;
     static_cast<void>(take('-'));
     if (!isDigit(peek()))
     {
-        position_ = begin;
-        static_cast<void>(fail("a value"));
-        return false;
+        cursor_ = begin;
+        return fail("a value");
     }
     // RFC 8259, section 6: no leading zeros.
     if (!take('0') && !scanDigits()) return false;
@@ -282,12 +300,8 @@ bool JsonScanner::scanNumber() noexcept
 
 bool JsonScanner::scanDigits() noexcept
 {
-    if (!isDigit(peek()))
-    {
-        static_cast<void>(fail("a digit"));
-        return false;
-    }
-    while (isDigit(peek())) ++position_;
+    if (!isDigit(peek())) return fail("a digit");
+    while (isDigit(peek())) cursor_.next();
     return true;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "message/plain_length.hpp"
+#include "message/json_cursor.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -27,82 +27,60 @@ struct JsonError
 class JsonScanner
 {
 public:
-    JsonScanner(std::string_view text, std::size_t maxDepth) noexcept : text_(text), maxDepth_(maxDepth) {}
+    JsonScanner(std::string_view text, std::size_t maxDepth) noexcept : cursor_(text), maxDepth_(maxDepth) {}
 
-    void skipSpace() noexcept
-    {
-        for (; position_ < text_.size(); ++position_)
-        {
-            const char character = text_[position_];
-            if (character > ' ') return;  // as nearly all
-            if (character != ' ' && character != '\t' && character != '\n' && character != '\r') return;
-        }
-    }
+    void skipSpace() noexcept { cursor_.skipSpace(); }
 
     /// Takes `character` if it is next.
-    [[nodiscard]] bool take(char character) noexcept
-    {
-        if (position_ >= text_.size() || text_[position_] != character) return false;
-        ++position_;
-        return true;
-    }
+    [[nodiscard]] bool take(char character) noexcept { return cursor_.take(character); }
 
     /// Goes on from a place of the text where a value is to begin.
-    void moveTo(std::size_t position) noexcept { position_ = position; }
+    void moveTo(std::size_t position) noexcept { cursor_.moveTo(position); }
 
     /// The character that is next; 0 at the end.
-    [[nodiscard]] char peek() const noexcept { return position_ < text_.size() ? text_[position_] : '\0'; }
+    [[nodiscard]] char peek() const noexcept { return cursor_.peek(); }
 
     /// Scans one value of any kind that lies `depth` levels deep, and gives its bytes.
     [[nodiscard]] std::optional<std::string_view> scanValue(std::size_t depth = 0) noexcept
     {
-        const auto begin = position_;
-        if (takePlainString()) return text_.substr(begin, position_ - begin);
+        const auto begin = cursor_;
+        if (cursor_.takePlainString()) return cursor_.since(begin);
         return scanOther(depth);
     }
 
     /// Scans a string and gives the bytes between its quotes, escapes as they stand.
     [[nodiscard]] std::optional<std::string_view> scanString() noexcept
     {
-        const auto begin = position_;
-        if (takePlainString()) return text_.substr(begin + 1, position_ - begin - 2);
-        return scanAnyString();
+        const auto begin = cursor_;
+        if (!cursor_.takePlainString() && !scanAnyString()) return std::nullopt;
+        const auto quoted = cursor_.since(begin);
+        return quoted.substr(1, quoted.size() - 2);
     }
 
-    [[nodiscard]] bool atEnd() const noexcept { return position_ == text_.size(); }
+    [[nodiscard]] bool atEnd() const noexcept { return cursor_.atEnd(); }
 
-    /// Notes what was expected here; the first note stands. Always nothing, to be returned.
-    std::nullopt_t fail(std::string_view expected) noexcept;
+    /// Notes what was expected here; the first note stands. Always false, to be returned.
+    bool fail(std::string_view expected) noexcept;
 
     /// The same for a container too many inside of others.
-    std::nullopt_t failTooDeep() noexcept;
+    bool failTooDeep() noexcept;
 
     /// What scanning failed with.
     [[nodiscard]] const JsonError& error() const noexcept { return error_; }
 
 private:
-    // Takes a string without escapes, as most are; if another value is next, or none, it takes nothing.
-    [[nodiscard]] bool takePlainString() noexcept
-    {
-        if (peek() != '"') return false;
-        const auto end = position_ + 1 + plainLength(text_, position_ + 1);
-        if (end >= text_.size() || text_[end] != '"') return false;
-        position_ = end + 1;
-        return true;
-    }
-
-    [[nodiscard]] bool skipString() noexcept { return takePlainString() || scanAnyString(); }
     [[nodiscard]] std::optional<std::string_view> scanOther(std::size_t depth) noexcept;
-    [[nodiscard]] std::optional<std::string_view> scanAnyString() noexcept;
+    [[nodiscard]] bool scanContainers(std::size_t depth) noexcept;
+    [[nodiscard]] [[gnu::always_inline]] bool scanKey(JsonCursor& cursor) noexcept;
+    [[nodiscard]] bool scanAnyString() noexcept;
     [[nodiscard]] bool scanScalar() noexcept;
     [[nodiscard]] bool scanLiteral(std::string_view literal) noexcept;
     [[nodiscard]] bool scanNumber() noexcept;
     [[nodiscard]] bool scanDigits() noexcept;
     [[nodiscard]] bool scanEscape() noexcept;
 
-    std::string_view text_;
+    JsonCursor cursor_;
     std::size_t maxDepth_;
-    std::size_t position_ = 0;
     JsonError error_;
 };
 

@@ -36,10 +36,8 @@ template <typename Word>
 
 #ifdef __SSE2__
 
-/// How many characters from `position` on stand for themselves in a string. Sixteen at a time: what is short
-/// ends in the first step, for more of the message follows it, and the last step looks once more at some
-/// before it.
-[[nodiscard]] inline std::size_t plainLength(std::string_view text, std::size_t position = 0) noexcept
+/// Not 0 where any of sixteen characters does not stand for itself in a string: a bit for each.
+[[nodiscard]] inline unsigned othersAt(const char* at) noexcept
 {
     // The compilers' own vectors: no header is needed.
     using Bytes = unsigned char __attribute__((vector_size(16)));
@@ -50,44 +48,48 @@ template <typename Word>
         std::memset(&bytes, character, sizeof bytes);
         return bytes;
     };
-    const auto othersAt = [&](std::size_t at)
-    {
-        Bytes bytes;
-        std::memcpy(&bytes, text.data() + at, sizeof bytes);
-        const auto isOther = (bytes < all(0x20)) | (bytes == all('"')) | (bytes == all('\\'));
-        Signs signs;
-        std::memcpy(&signs, &isOther, sizeof signs);
-        return static_cast<unsigned>(__builtin_ia32_pmovmskb128(signs));
-    };
-    const auto begin = position;
-    for (; position + sizeof(Bytes) <= text.size(); position += sizeof(Bytes))
-        if (const auto others = othersAt(position); others != 0)
-            return position - begin + static_cast<std::size_t>(std::countr_zero(others));
-    if (text.size() >= sizeof(Bytes) && position < text.size())
-    {
-        const auto last = text.size() - sizeof(Bytes);
-        const auto others = othersAt(last) >> (position - last);
-        const auto end =
-            others == 0 ? text.size() : position + static_cast<std::size_t>(std::countr_zero(others));
-        return end - begin;
-    }
-    while (position < text.size() && isPlain(text[position])) ++position;
-    return position - begin;
+    Bytes bytes;
+    std::memcpy(&bytes, at, sizeof bytes);
+    // One bit turned, a quote is the next above the controls, and nothing else gets to that or below.
+    const auto isOther = ((bytes ^ all(0x02)) <= all(0x20)) | (bytes == all('\\'));
+    Signs signs;
+    std::memcpy(&signs, &isOther, sizeof signs);
+    return static_cast<unsigned>(__builtin_ia32_pmovmskb128(signs));
+}
+
+/// The same as plainEnd(), of what is longer, or near the end.
+[[nodiscard]] const char* longPlainEnd(const char* at, const char* begin, const char* end) noexcept;
+
+/// Where, from `at` on, characters end that stand for themselves in a string: at `end`, or before. What lies
+/// before `at`, from `begin` on, may be looked at as well.
+[[nodiscard]] inline const char* plainEnd(const char* at, const char* begin, const char* end) noexcept
+{
+    // What is short ends in the first step, for more of the message follows it.
+    if (end - at < 16) return longPlainEnd(at, begin, end);
+    if (const auto others = othersAt(at); others != 0) return at + std::countr_zero(others);
+    return longPlainEnd(at + 16, begin, end);
 }
 
 #else
 
-/// How many characters from `position` on stand for themselves in a string. Eight at a time.
-[[nodiscard]] inline std::size_t plainLength(std::string_view text, std::size_t position = 0) noexcept
+/// Where, from `at` on, characters end that stand for themselves in a string: at `end`, or before.
+[[nodiscard]] inline const char* plainEnd(const char* at, const char*, const char* end) noexcept
 {
-    const auto begin = position;
-    for (; position + sizeof(std::uint64_t) <= text.size(); position += sizeof(std::uint64_t))
-        if (othersIn(wordAt<std::uint64_t>(text, position)) != 0) break;
-    while (position < text.size() && isPlain(text[position])) ++position;
-    return position - begin;
+    for (; end - at >= 8; at += 8)
+        if (othersIn(wordAt<std::uint64_t>({at, 8}, 0)) != 0) break;
+    while (at < end && isPlain(*at)) ++at;
+    return at;
 }
 
 #endif
+
+/// How many characters from `position` on stand for themselves in a string.
+[[nodiscard]] inline std::size_t plainLength(std::string_view text, std::size_t position = 0) noexcept
+{
+    const auto* const begin = text.data();
+    const auto* const from = begin + position;
+    return static_cast<std::size_t>(plainEnd(from, begin, begin + text.size()) - from);
+}
 
 /// Whether all of a text is ASCII that stands for itself in a string. Of short texts, whose bytes are looked
 /// at in words that overlap.
