@@ -90,13 +90,15 @@ public:
     /// @throws Error with Errc::cancelled when cancelled; no event is lost: the next call gives it.
     [[nodiscard]] asio::awaitable<std::optional<T>> next()
     {
-        const auto source = source_;
-        while (source)
+        if (!source_) co_return std::nullopt;
+        auto seen = source_->generation();
+        if (auto event = source_->tryTake()) co_return event;
+        // Held while this waits: close() lets go of it.
+        for (const auto source = source_; !source->hasEnded();)
         {
-            const auto seen = source->generation();
-            if (auto event = source->tryTake()) co_return event;
-            if (source->hasEnded()) break;
             co_await source->changedSince(seen);
+            seen = source->generation();
+            if (auto event = source->tryTake()) co_return event;
         }
         co_return std::nullopt;
     }
