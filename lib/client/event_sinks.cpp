@@ -18,20 +18,65 @@ EventStream<Delivery> EventSinks::deliveries(std::vector<TopicPattern> patterns,
 {
     auto queue = std::make_shared<DeliveryQueue>(executor_, capacity_, maxBytes_);
     const std::lock_guard lock(mutex_);
-    forgetClosedIfGrown();
-    const auto number = ++lastNumber_;
-    for (const auto& pattern : patterns) byPattern_.insert(pattern.text(), number);
-    if (patterns.empty()) ofEverything_.insert(number);
-    if (!replay.empty()) replays_[replay] = number;
-    deliveries_.emplace(number, Sink{queue, std::move(patterns), std::move(replay)});
+    if (forgetNewAt_.isReachedBy(new_.size()))
+    {
+        std::erase_if(new_, [](const Sink& sink) { return sink.queue->isClosed(); });
+        forgetNewAt_.left(new_.size());
+    }
+    new_.push_back({queue, std::move(patterns), std::move(replay)});
+    hasNew_.store(true, std::memory_order_release);
     return EventStream<Delivery>(std::move(queue));
+}
+
+void EventSinks::takeNew()
+{
+    if (!hasNew_.load(std::memory_order_acquire)) return;
+    std::vector<Sink> taken;
+    {
+        const std::lock_guard lock(mutex_);
+        taken.swap(new_);
+        hasNew_ = false;
+    }
+    if (forgetAt_.isReachedBy(deliveries_.size()))
+    {
+        forgetClosed();
+        forgetAt_.left(deliveries_.size());
+    }
+    for (auto sink = taken.begin(); sink != taken.end(); ++sink)
+    {
+        const auto queue = sink->queue;
+        try
+        {
+            take(std::move(*sink));
+        }
+        catch (...)
+        {
+            // Out of memory: who reads these would wait for ever.
+            queue->end();
+            while (++sink != taken.end()) sink->queue->end();
+            throw;
+        }
+    }
+}
+
+void EventSinks::take(Sink&& added)
+{
+    const auto number = ++lastNumber_;
+    const auto& sink = deliveries_.emplace(number, std::move(added)).first->second;
+    for (const auto& pattern : sink.patterns) byPattern_.insert(pattern.text(), number);
+    if (sink.patterns.empty()) ofEverything_.insert(number);
+    if (!sink.replay.empty()) replays_[sink.replay] = number;
 }
 
 EventStream<Lifecycle> EventSinks::lifecycle()
 {
     auto queue = std::make_shared<EventQueue<Lifecycle>>(executor_, capacity_);
     const std::lock_guard lock(mutex_);
-    forgetClosedIfGrown();
+    if (forgetLifecycleAt_.isReachedBy(lifecycle_.size()))
+    {
+        std::erase_if(lifecycle_, [](const auto& one) { return one->isClosed(); });
+        forgetLifecycleAt_.left(lifecycle_.size());
+    }
     lifecycle_.push_back(queue);
     return EventStream<Lifecycle>(std::move(queue));
 }
@@ -71,7 +116,7 @@ void EventSinks::tellTaps(const EventView& event) const
 void EventSinks::push(const EventView& event)
 {
     if (hasTaps_) tellTaps(event);
-    const std::lock_guard lock(mutex_);
+    takeNew();
     if (event.replay) return pushReplayed(event);
     const auto matching = byPattern_.match(event.topic);
     if (matching.size() == 1 && ofEverything_.empty()) return give(matching.front(), event);
@@ -100,7 +145,7 @@ void EventSinks::wakeReadersLater()
 void EventSinks::push(const Gap& gap, const std::string& topic)
 {
     for (const auto& tap : taps()) tap->missed(topic);
-    const std::lock_guard lock(mutex_);
+    takeNew();
     const auto matching = byPattern_.match(topic);
     recipients_.assign(matching.begin(), matching.end());
     recipients_.insert(recipients_.end(), ofEverything_.begin(), ofEverything_.end());
@@ -145,7 +190,7 @@ void EventSinks::push(Lifecycle happened)
 void EventSinks::pushLost()
 {
     for (const auto& tap : taps()) tap->missed();
-    const std::lock_guard lock(mutex_);
+    takeNew();
     forgetClosed();
     replays_.clear();
     for (auto& [number, sink] : deliveries_)
@@ -159,7 +204,7 @@ void EventSinks::pushLost()
 void EventSinks::pushResumed(const std::set<std::string>& refused)
 {
     for (const auto& tap : taps()) tap->resumed();
-    const std::lock_guard lock(mutex_);
+    takeNew();
     forgetClosed();
     for (auto& [number, sink] : deliveries_)
     {
@@ -172,18 +217,20 @@ void EventSinks::pushResumed(const std::set<std::string>& refused)
 void EventSinks::endAll()
 {
     for (const auto& tap : taps()) tap->ended();
-    const std::lock_guard lock(mutex_);
+    takeNew();
     for (const auto& [number, sink] : deliveries_) sink.queue->end();
-    for (const auto& queue : lifecycle_) queue->end();
     deliveries_.clear();
     replays_.clear();
-    lifecycle_.clear();
     byPattern_ = {};
     ofEverything_.clear();
+    const std::lock_guard lock(mutex_);
+    for (const auto& queue : lifecycle_) queue->end();
+    lifecycle_.clear();
 }
 
-std::size_t EventSinks::size() const
+std::size_t EventSinks::size()
 {
+    takeNew();
     const std::lock_guard lock(mutex_);
     return deliveries_.size() + lifecycle_.size();
 }
@@ -203,17 +250,6 @@ void EventSinks::forgetClosed()
         const auto one = sink++;
         if (one->second.queue->isClosed()) forget(one);
     }
-    std::erase_if(lifecycle_, [](const auto& queue) { return queue->isClosed(); });
-}
-
-// Each time that there are twice as many as were left: so what is looked at stays in proportion to what is
-// made.
-void EventSinks::forgetClosedIfGrown()
-{
-    const auto count = deliveries_.size() + lifecycle_.size();
-    if (count < forgetAt_) return;
-    forgetClosed();
-    forgetAt_ = 2 * (deliveries_.size() + lifecycle_.size()) + 16;
 }
 
 }  // namespace strandcast

@@ -25,8 +25,9 @@
 namespace strandcast
 {
 
-/// The streams that a client's application reads. Made on any thread, fed on the client's own. Finding those
-/// that an event is for takes no longer for the others.
+/// The streams that a client's application reads. Made on any thread, fed on the client's own: what is made
+/// waits until that looks, so that an event takes no lock here. Finding those that an event is for takes no
+/// longer for the others.
 class EventSinks
 {
 public:
@@ -47,6 +48,8 @@ public:
     /// It hears from now on, until it goes or is removed; on any thread.
     void add(std::weak_ptr<EventTap> tap);
     void remove(const EventTap& tap);
+
+    // On the client's thread.
 
     /// Gives an event to every stream that it matches; one that is replayed only to that which asked for it.
     /// Who waits for it is resumed by the next wakeReaders() or wakeReadersLater().
@@ -69,7 +72,7 @@ public:
     void endAll();
 
     /// How many streams are known, those included that were let go of and not found out yet.
-    [[nodiscard]] std::size_t size() const;
+    [[nodiscard]] std::size_t size();
 
 private:
     struct Sink
@@ -82,30 +85,50 @@ private:
         [[nodiscard]] bool listensTo(const std::set<std::string>& topics) const;
     };
 
+    /// Doubles each time that it finds more left than half of it: so what is looked at stays in proportion to
+    /// what is made.
+    class Threshold
+    {
+    public:
+        [[nodiscard]] bool isReachedBy(std::size_t count) const noexcept { return count >= at_; }
+        void left(std::size_t count) noexcept { at_ = 2 * count + 16; }
+
+    private:
+        std::size_t at_ = 16;
+    };
+
     [[nodiscard]] std::vector<std::shared_ptr<EventTap>> taps() const;
     void tellTaps(const EventView& event) const;
+    void takeNew();
+    void take(Sink&& added);
     void pushReplayed(const EventView& event);
     void give(std::uint64_t number, const EventView& event);
     void give(std::uint64_t number, const Gap& gap);
     void forget(std::map<std::uint64_t, Sink>::iterator sink);
     void forgetClosed();
-    void forgetClosedIfGrown();
 
     const ShardExecutor executor_;
     const std::size_t capacity_;
     const std::size_t maxBytes_;
-    std::vector<std::shared_ptr<DeliveryQueue>> toBeWoken_;  // the client's thread's
-    mutable std::mutex mutex_;                               // of all that follows
+
+    // The client's thread's.
+    std::vector<std::shared_ptr<DeliveryQueue>> toBeWoken_;
     std::map<std::uint64_t, Sink> deliveries_;
     Trie<std::uint64_t> byPattern_;
     std::set<std::uint64_t> ofEverything_;
     std::map<std::string, std::uint64_t, std::less<>> replays_;  // by the ids of their requests
     std::vector<std::uint64_t> recipients_;
-    std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
-    std::vector<std::weak_ptr<EventTap>> taps_;
-    std::atomic<bool> hasTaps_ = false;  // so that an event which nobody taps asks no further
     std::uint64_t lastNumber_ = 0;
-    std::size_t forgetAt_ = 16;
+    Threshold forgetAt_;
+
+    std::atomic<bool> hasNew_ = false;   // whether new_ holds any
+    std::atomic<bool> hasTaps_ = false;  // so that an event which nobody taps asks no further
+    mutable std::mutex mutex_;           // of all that follows
+    std::vector<Sink> new_;              // which the client's thread has not taken yet
+    Threshold forgetNewAt_;
+    std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
+    Threshold forgetLifecycleAt_;
+    std::vector<std::weak_ptr<EventTap>> taps_;
 };
 
 }  // namespace strandcast
