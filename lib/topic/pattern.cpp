@@ -110,7 +110,7 @@ TopicPattern::TopicPattern(std::string text, const TopicLimits& limits)
     literal_ = wildcard > 0 ? wildcard - 1 : 0;  // without the separator: `a.#` matches `a`
 }
 
-bool TopicPattern::matches(std::string_view topic) const noexcept
+bool TopicPattern::matchesWhole(std::string_view topic) const noexcept
 {
     if (!isPattern_) return text_ == topic;
     if (!topic.starts_with(std::string_view(text_).substr(0, literal_))) return false;
