@@ -89,7 +89,7 @@ NETWORK = [
     beside('10000 subscribers, 4 in flight, 128 B', 'fanout 10000 4 128 50', 'coalesced', 1.10),
     beside('pattern agent.*.status, 1000 subscribers', FIRST.replace('fanout', 'pattern'), 'coalesced', 1.10, FIRST),
     beside('1000 topics, each subscriber on 10', 'topics 1000 1000 10 16 15000', 'coalesced', 1.10),
-    beside('request and ack, 64 connections', 'requests 64 60000', 'coalesced', 1.10),
+    beside('request and ack, 64 connections', 'requests 64 300000', 'coalesced', 1.10),
     Work([Row('latency of the last delivery, median', goal=1.10), Row('latency of the last delivery, p99', goal=1.10)],
          latency),
     beside('connect, auth, subscribe beside an upgrade', 'connects 2000', 'each', 2.0, 'upgrades 2000', TOKEN, TOKEN),
