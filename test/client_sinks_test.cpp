@@ -4,7 +4,10 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -62,6 +65,47 @@ TEST_CASE("a million streams that are made and let go of leave no trace, without
         if (all.sinks.size() > 64) break;
     }
     CHECK(all.sinks.size() <= 64);
+    all.sinks.pushLost();
+    all.sinks.push(Lifecycle(Connected()));
+    CHECK(all.sinks.size() == 1);
+}
+
+TEST_CASE("a stream that another thread makes hears every event from some moment on, in order")
+{
+    Sinks all;
+    std::atomic<bool> isOver = false;
+    std::atomic<int> wrong = 0;
+    std::thread maker(
+        [&]
+        {
+            for (int round = 0; round < 300; ++round)
+            {
+                auto stream = all.listen("a.*");
+                std::uint64_t last = 0;
+                for (int heard = 0; heard < 5;)
+                {
+                    const auto delivery = stream.tryNext();
+                    if (!delivery)
+                    {
+                        std::this_thread::yield();
+                        continue;
+                    }
+                    ++heard;
+                    if (const auto* const gap = std::get_if<Gap>(&*delivery))
+                    {
+                        if (last != 0) last += gap->missed.value_or(0);
+                        continue;
+                    }
+                    const auto number = std::stoull(std::get<EventMessage>(*delivery).topic.substr(2));
+                    if (last != 0 && number != last + 1) ++wrong;
+                    last = number;
+                }
+            }
+            isOver = true;
+        });
+    for (std::uint64_t number = 1; !isOver; ++number) all.say(fmt::format("a.{}", number));
+    maker.join();
+    CHECK(wrong == 0);
 }
 
 TEST_CASE("looking for streams that were let go of takes no longer the more there are that were not")

@@ -1,52 +1,13 @@
+#include "support/scarce.hpp"
 #include "topic/trie.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cstddef>
-#include <cstdlib>
-#include <limits>
 #include <new>
 #include <string>
 #include <string_view>
 #include <vector>
-
-namespace
-{
-
-constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
-std::size_t allocationsLeft = never;
-
-/// So many allocations succeed, while it lives, and no other.
-class Scarce
-{
-public:
-    explicit Scarce(std::size_t allocations) { allocationsLeft = allocations; }
-    Scarce(const Scarce&) = delete;
-    Scarce& operator=(const Scarce&) = delete;
-    ~Scarce() { allocationsLeft = never; }
-};
-
-}  // namespace
-
-// The whole program's, as there is no other way to be refused memory.
-void* operator new(std::size_t size)
-{
-    if (allocationsLeft != never && allocationsLeft-- == 0)
-    {
-        allocationsLeft = 0;
-        throw std::bad_alloc();
-    }
-    if (void* const memory = std::malloc(size > 0 ? size : 1)) return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept
-{
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept
-{
-    std::free(memory);
-}
 
 using namespace strandcast;
 

@@ -34,8 +34,8 @@ namespace strandcast
 {
 
 /// What a WSClient is a handle on. Its strands own it; so it outlives the handle until they have unwound.
-/// Used on its shard's thread alone, but for executor(), options(), sinks(), isGone(), isConnected() and
-/// abandon().
+/// Used on its shard's thread alone, but for executor(), options(), isGone(), isConnected(), abandon(), and
+/// what sinks() says that any thread may do.
 class ClientCore final : public std::enable_shared_from_this<ClientCore>, private ConnectionHandler
 {
 public:

@@ -42,19 +42,18 @@ void EventSinks::takeNew()
         forgetClosed();
         forgetAt_.left(deliveries_.size());
     }
-    for (auto sink = taken.begin(); sink != taken.end(); ++sink)
+    for (auto& sink : taken)
     {
-        const auto queue = sink->queue;
+        const auto queue = sink.queue;
         try
         {
-            take(std::move(*sink));
+            take(std::move(sink));
         }
         catch (...)
         {
-            // Out of memory: who reads these would wait for ever.
+            // Out of memory: its reader would wait for ever. The others miss nothing.
             queue->end();
-            while (++sink != taken.end()) sink->queue->end();
-            throw;
+            if (const auto half = deliveries_.find(lastNumber_); half != deliveries_.end()) forget(half);
         }
     }
 }
@@ -217,22 +216,23 @@ void EventSinks::pushResumed(const std::set<std::string>& refused)
 void EventSinks::endAll()
 {
     for (const auto& tap : taps()) tap->ended();
-    takeNew();
     for (const auto& [number, sink] : deliveries_) sink.queue->end();
     deliveries_.clear();
     replays_.clear();
     byPattern_ = {};
     ofEverything_.clear();
     const std::lock_guard lock(mutex_);
+    for (const auto& sink : new_) sink.queue->end();
+    new_.clear();
+    hasNew_ = false;
     for (const auto& queue : lifecycle_) queue->end();
     lifecycle_.clear();
 }
 
-std::size_t EventSinks::size()
+std::size_t EventSinks::size() const
 {
-    takeNew();
     const std::lock_guard lock(mutex_);
-    return deliveries_.size() + lifecycle_.size();
+    return deliveries_.size() + new_.size() + lifecycle_.size();
 }
 
 void EventSinks::forget(std::map<std::uint64_t, Sink>::iterator sink)

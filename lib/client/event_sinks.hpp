@@ -26,8 +26,8 @@ namespace strandcast
 {
 
 /// The streams that a client's application reads. Made on any thread, fed on the client's own: what is made
-/// waits until that looks, so that an event takes no lock here. Finding those that an event is for takes no
-/// longer for the others.
+/// waits until that looks, so that an event takes no lock here unless a stream is new or somebody taps.
+/// Finding those that an event is for takes no longer for the others.
 class EventSinks
 {
 public:
@@ -72,7 +72,7 @@ public:
     void endAll();
 
     /// How many streams are known, those included that were let go of and not found out yet.
-    [[nodiscard]] std::size_t size();
+    [[nodiscard]] std::size_t size() const;
 
 private:
     struct Sink
@@ -85,8 +85,7 @@ private:
         [[nodiscard]] bool listensTo(const std::set<std::string>& topics) const;
     };
 
-    /// Doubles each time that it finds more left than half of it: so what is looked at stays in proportion to
-    /// what is made.
+    /// Twice what was left the last time, and some: so what is looked at stays in proportion to what is made.
     class Threshold
     {
     public:
