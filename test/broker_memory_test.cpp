@@ -26,10 +26,12 @@ namespace
 struct FakeClock final : Clock
 {
     [[nodiscard]] time_point now() const noexcept override { return at; }
+    [[nodiscard]] time_point coarseNow() const noexcept override { return at - at.time_since_epoch() % tick; }
     [[nodiscard]] std::chrono::system_clock::time_point systemNow() const noexcept override { return {}; }
     void arm(Timer&, time_point) override { FAIL("the log in memory waits for nothing"); }
 
     time_point at{};
+    duration tick = 1ns;  // of its coarse time
 };
 
 struct Listener final : BrokerSink
@@ -131,6 +133,21 @@ TEST_CASE("an entry is the publication as it was given")
     CHECK_FALSE(listener.heard[1]->data);
     CHECK(listener.heard[1]->topic == "a.b");
     broker.detach(listener);
+}
+
+TEST_CASE("an age of a few milliseconds is kept to the millisecond, however coarse the machine's clock is")
+{
+    FakeClock clock;
+    clock.tick = 10ms;
+    MemoryBroker broker({.maxAge = 3ms, .clock = &clock});
+    for (int round = 0; round < 40; ++round)
+    {
+        static_cast<void>(broker.tryAppend(publication("a", "1")));
+        clock.at += 2ms;
+        CHECK(broker.entryCount() == 1);
+        clock.at += 5ms;
+        CHECK(broker.entryCount() == 0);
+    }
 }
 
 TEST_CASE("an entry lasts as long as its log or anybody else holds it, and goes on whichever thread is last")

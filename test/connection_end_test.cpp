@@ -290,6 +290,29 @@ TEST_CASE("a client that is silent for two intervals is closed, after a ping; an
         options);
 }
 
+TEST_CASE("an interval of a few milliseconds does not end a peer that has just been heard")
+{
+    auto options = serverOptions();
+    options.heartbeatInterval = 2ms;
+    withConnection(
+        [](ConnectionBench& bench) -> Strand<>
+        {
+            for (int round = 0; round < 40; ++round)
+            {
+                bench.peer.write(wire::masked(wire::pong, ""));
+                for (int step = 0; step < 3; ++step)
+                {
+                    bench.clock.advance(1ms);
+                    co_await turns(4);
+                }
+                for (const auto& frame : bench.peer.frames()) CHECK(frame.opcode == wire::ping);
+            }
+            co_await bench.pass(10ms);
+            CHECK(bench.peer.frames().back().opcode == wire::close);
+        },
+        options);
+}
+
 TEST_CASE("time in which the owner does not read does not count against the peer")
 {
     auto options = serverOptions();

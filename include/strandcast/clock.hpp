@@ -28,7 +28,7 @@ public:
     /// Never goes back.
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
-    /// now(), or some milliseconds before it: for what is noted with each message and looked at after
+    /// now(), or up to ten milliseconds before it: for what is noted with each message and looked at after
     /// seconds, because a machine's exact time costs four times as much.
     [[nodiscard]] virtual time_point coarseNow() const noexcept { return now(); }
 

@@ -1,6 +1,7 @@
 #include "broker/memory_log.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace strandcast
@@ -33,9 +34,16 @@ void MemoryBroker::Log::detach(BrokerSink& sink) noexcept
     if (!telling_) dropDetached();
 }
 
+// A few milliseconds too early matter to an age of as many.
+Clock::time_point MemoryBroker::Log::now() const noexcept
+{
+    const bool isCoarse = std::min(options_.maxAge, options_.forgetTopicAfter) >= std::chrono::seconds(1);
+    return isCoarse ? options_.clock->coarseNow() : options_.clock->now();
+}
+
 Appended MemoryBroker::Log::append(std::span<const Publication> publications)
 {
-    const auto now = options_.clock->coarseNow();
+    const auto now = this->now();
     std::size_t count = 0;
     try
     {
@@ -164,7 +172,7 @@ std::exception_ptr MemoryBroker::Log::tellAll(const EntryRef& entry)
 
 LogRange MemoryBroker::Log::read(std::uint64_t offset, std::size_t limit)
 {
-    const auto now = options_.clock->coarseNow();
+    const auto now = this->now();
     trim(now);
     lookAtTopics(now);
     LogRange range;
@@ -177,7 +185,7 @@ LogRange MemoryBroker::Log::read(std::uint64_t offset, std::size_t limit)
 
 LastEntries MemoryBroker::Log::readLast(const LastQuery& query)
 {
-    trim(options_.clock->coarseNow());
+    trim(now());
     LastEntries last;
     last.newestOffset = newest_;
     for (const auto& name : query.topics)
@@ -207,19 +215,19 @@ void MemoryBroker::Log::collectLast(const LoggedTopic& topic, std::size_t count,
 
 std::size_t MemoryBroker::Log::entryCount()
 {
-    trim(options_.clock->coarseNow());
+    trim(now());
     return entries_.size();
 }
 
 std::size_t MemoryBroker::Log::byteCount()
 {
-    trim(options_.clock->coarseNow());
+    trim(now());
     return bytes_;
 }
 
 std::size_t MemoryBroker::Log::topicCount()
 {
-    const auto now = options_.clock->coarseNow();
+    const auto now = this->now();
     trim(now);
     const auto isWantedNow = [this](std::string_view topic) { return isWanted(topic); };
     while (!telling_ && topics_.lookAtOldest(now, options_.forgetTopicAfter, isWantedNow))

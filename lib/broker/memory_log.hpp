@@ -52,6 +52,7 @@ private:
         std::uint64_t previous;  // the offset of the topic's entry before this, which may be gone
     };
 
+    [[nodiscard]] Clock::time_point now() const noexcept;
     void appendOne(const Publication& publication, Clock::time_point now);
     void takeBack() noexcept;
     void trim(Clock::time_point now) noexcept;

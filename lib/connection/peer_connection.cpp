@@ -41,7 +41,7 @@ PeerConnection::PeerConnection(Shard& shard, std::unique_ptr<Transport> transpor
       options_(options),
       handler_(handler),
       protocol_(options.role, options.protocol, options.role == Role::client ? this : nullptr),
-      heard_(shard.clock().coarseNow()),
+      heard_(timeOfHearing()),
       place_(shard.add(*this, sweepInterval(options)))
 {
 }
@@ -112,7 +112,7 @@ bool PeerConnection::sleep(std::coroutine_handle<> frame)
 
 void PeerConnection::received(std::span<std::byte> bytes)
 {
-    heard_ = shard_.clock().coarseNow();
+    heard_ = timeOfHearing();
     pinged_ = false;
     if (ending_)
     {
@@ -234,7 +234,7 @@ void PeerConnection::resumeReading()
 {
     --pauses_;
     // The peer was not read meanwhile, so its silence says nothing.
-    heard_ = shard_.clock().coarseNow();
+    heard_ = timeOfHearing();
     if (!isPaused()) wake();
 }
 
@@ -274,6 +274,13 @@ void PeerConnection::judge(Clock::time_point now)
     }
     if (state_ == State::open && options_.heartbeatInterval.count() > 0) heartbeat(now);
     outbox_.releaseIfEmpty();
+}
+
+// A few milliseconds too early matter to an interval of as many.
+Clock::time_point PeerConnection::timeOfHearing() const noexcept
+{
+    return options_.heartbeatInterval < std::chrono::seconds(1) ? shard_.clock().now()
+                                                                : shard_.clock().coarseNow();
 }
 
 void PeerConnection::heartbeat(Clock::time_point now)

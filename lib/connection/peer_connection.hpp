@@ -239,6 +239,7 @@ private:
     void dropEvents() noexcept;
     void dropAllEvents() noexcept;
     void heartbeat(Clock::time_point now);
+    [[nodiscard]] Clock::time_point timeOfHearing() const noexcept;
     void append(Opcode opcode, std::span<const std::byte> payload);
 
     /// What is known of the end.

@@ -4,13 +4,20 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <ratio>
 
-/// A clock that stands still until the test moves it.
+/// A clock that stands still until the test moves it. Its coarse time goes by ticks of ten milliseconds.
 class FakeClock final : public strandcast::Clock
 {
 public:
     [[nodiscard]] time_point now() const noexcept override { return now_; }
+
+    [[nodiscard]] time_point coarseNow() const noexcept override
+    {
+        return std::chrono::floor<std::chrono::duration<std::int64_t, std::ratio<1, 100>>>(now_);
+    }
 
     [[nodiscard]] std::chrono::system_clock::time_point systemNow() const noexcept override
     {
