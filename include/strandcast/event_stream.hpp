@@ -20,7 +20,7 @@ class EventSource
 public:
     virtual ~EventSource() = default;
 
-    /// The next event, if one is there.
+    /// The next event, if one is there. The stream is not closed in here.
     [[nodiscard]] virtual std::optional<T> tryTake() = 0;
 
     /// Whether no event will come any more, once tryTake() gives none.

@@ -54,7 +54,7 @@ private:
     // The first character tells most topics apart that do not match.
     [[nodiscard]] bool beginsLike(std::string_view topic) const noexcept
     {
-        return literal_ == 0 || topic.empty() || topic.front() == text_.front();
+        return literal_ == 0 || topic.empty() || topic.front() == text_[0];
     }
     [[nodiscard]] bool matchesWhole(std::string_view topic) const noexcept;
 
