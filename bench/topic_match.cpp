@@ -1,6 +1,8 @@
 // What finding the subscribers of a topic costs as subscriptions grow, and what a subscription costs: beside
 // the trie a scan of all patterns, and the least that any trie does, which is one look-up per segment.
 
+#include "topic/ahead.hpp"
+#include "topic/ahead_in_list.hpp"
 #include "topic/trie.hpp"
 
 #include <strandcast/topics.hpp>
@@ -143,6 +145,32 @@ void matchUncached(benchmark::State& state)
 }
 BENCHMARK(matchUncached)->Arg(few)->Arg(many);
 
+/// As the router matches: from when a publish has been read to when it is logged there is other work, while
+/// what the match will look at is fetched. Here that work is the match of other topics.
+void matchAhead(benchmark::State& state)
+{
+    auto& trie = subscribedTo(state.range(0));
+    const auto texts = topics(state.range(0));
+    Forgetting forget(trie);
+    constexpr std::size_t steps = 2;
+    std::array<strandcast::Ahead, steps + 1> ahead;
+    const auto aheadOf = [&](std::size_t index) -> auto& { return ahead[index % ahead.size()]; };
+    std::size_t index = 0;
+    std::size_t found = 0;
+    for (auto _ : state)
+    {
+        if (state.range(0) == few && index % 62 == 0) forget();
+        aheadOf(index + steps).clear();
+        trie.lookAheadOfMatch(texts[(index + steps) % texts.size()], aheadOf(index + steps));
+        trie.lookFurther(aheadOf(index + 1));
+        found += trie.match(nearText(texts, index, 1, itself), aheadOf(index)).size();
+        ++index;
+    }
+    state.counters["found"] =
+        benchmark::Counter(static_cast<double>(found), benchmark::Counter::kAvgIterations);
+}
+BENCHMARK(matchAhead)->Arg(few)->Arg(many);
+
 void matchCached(benchmark::State& state)
 {
     auto& trie = subscribedTo(state.range(0));
@@ -205,6 +233,39 @@ void unsubscribeAndSubscribe(benchmark::State& state)
                            benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(unsubscribeAndSubscribe)->Arg(few)->Arg(many);
+
+/// As a client leaves and joins with the list of its topics, of so many agents.
+void unsubscribeAndSubscribeLists(benchmark::State& state)
+{
+    constexpr std::size_t lists = 4'096;
+    constexpr std::size_t perList = 16;
+    const auto all = shared(static_cast<std::size_t>(state.range(0)));
+    std::vector<std::vector<std::string>> patterns(lists);
+    std::vector<std::vector<std::uint64_t>> subscribers(lists);
+    for (std::size_t number = 0; number < lists * perList; ++number)
+    {
+        const auto& [pattern, subscriber] = all[number * 7'919 % all.size()];
+        patterns[number / perList].push_back(pattern);
+        subscribers[number / perList].push_back(subscriber);
+    }
+    auto& trie = subscribedTo(state.range(0));
+    std::size_t index = 0;
+    for (auto _ : state)
+    {
+        const auto& list = patterns[index % lists];
+        const auto& of = subscribers[index++ % lists];
+        strandcast::AheadInList leaving(trie, list);
+        for (std::size_t place = 0; place < perList; ++place)
+            trie.erase(list[place], of[place], leaving.next());
+        strandcast::AheadInList joining(trie, list);
+        for (std::size_t place = 0; place < perList; ++place)
+            trie.insert(list[place], of[place], joining.next());
+    }
+    state.counters["perChange"] =
+        benchmark::Counter(2.0 * perList * static_cast<double>(state.iterations()),
+                           benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(unsubscribeAndSubscribeLists)->Arg(few)->Arg(many);
 
 std::size_t allocated()
 {

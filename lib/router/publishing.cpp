@@ -49,6 +49,8 @@ bool RouterCore::passesAtOnce(const std::string& topic) const
 void RouterCore::appendAtOnce(ClientSession& client, PublishMessage&& request)
 {
     const PublishOrigin origin{part_, client.number(), client.publisher(), 0};
+    // What its subscribers are found by is fetched while it is made ready and logged.
+    trie_.lookAheadOfMatch(request.topic, ahead_);
     try
     {
         const auto now = server_->now();
@@ -58,8 +60,10 @@ void RouterCore::appendAtOnce(ClientSession& client, PublishMessage&& request)
                                 std::move(request.data),
                                 origin.publisher,
                                 request.broadcast};
+        trie_.lookFurther(ahead_);
         if (const auto appended = broker_->tryAppend(publication))
             return client.acknowledge(request.id, appended->sequenceNumber, now);
+        ahead_.clear();
         std::vector<Publication> one;
         one.push_back(std::move(publication));
         appendLater(origin, request.id, {}, std::move(one), std::nullopt);

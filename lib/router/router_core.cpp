@@ -128,8 +128,7 @@ void RouterCore::closed(ClientSession& client) noexcept
     for (const auto& replay : subscriber.replays)
         for (; const auto* const entry = replay->next(); replay->pop())
             client.noteDropped(entry->topic, DropReason::disconnected);
-    const auto lock = lockTrie();
-    for (const auto& topic : subscriber.topics) trie_.erase(topic, &subscriber);
+    eraseAll(subscriber, subscriber.topics);
 }
 
 void RouterCore::eventDropped(ClientSession& client, std::string_view topic, DropReason reason) noexcept
@@ -194,7 +193,8 @@ std::size_t RouterCore::deliver(const EntryRef& entry)
     const auto lock = lockTrie();
     std::size_t queued = 0;
     FrameOf frameOf(*entry);
-    const auto& subscribers = trie_.match(entry->topic);
+    const auto& subscribers = trie_.match(entry->topic, ahead_);
+    ahead_.clear();
     for (std::size_t place = 0; place < subscribers.size(); ++place)
     {
         // With many subscribers what they keep lies in memory that no cache holds.

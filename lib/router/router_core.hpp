@@ -14,6 +14,7 @@
 #include "router/topic_lines.hpp"
 #include "server/request_handler.hpp"
 #include "server/server_core.hpp"
+#include "topic/ahead.hpp"
 #include "topic/trie.hpp"
 
 #include <strandcast/broker.hpp>
@@ -146,6 +147,7 @@ private:
     /// Subscribes to all of them, or to none and tells why.
     [[nodiscard]] std::optional<std::string> add(Subscriber& subscriber,
                                                  const std::vector<std::string>& topics);
+    void eraseAll(Subscriber& subscriber, std::span<const std::string> topics) noexcept;
     [[nodiscard]] std::string limitExceeded(const ClientSession& client);
     void checkTopics(const std::vector<std::string>& topics) const;
     [[nodiscard]] std::vector<Publication> serverPublications(std::vector<std::string> topics,
@@ -232,6 +234,7 @@ private:
     TaskGroup strands_;
     std::weak_ptr<RouterCore> self_;  // for the strands that it starts
     Counted* counted_ = nullptr;      // of the publish that is under way
+    Ahead ahead_;                     // of the same
 
     // What links the parts of a router on several shards.
     std::size_t part_ = 0;                                       // its place among them; home is 0

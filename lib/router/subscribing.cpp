@@ -1,12 +1,14 @@
 // What clients subscribe to.
 
 #include "router/router_core.hpp"
+#include "topic/ahead_in_list.hpp"
 #include "topic/segments.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -94,11 +96,12 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
     try
     {
         subscriber.topics.reserve(before + topics.size());
+        AheadInList ahead(trie_, topics);
         for (const auto& topic : topics)
         {
             auto wrong = whatIsWrong(topic);
             auto kept = topic;
-            if (!wrong && trie_.insert(topic, &subscriber))
+            if (!wrong && trie_.insert(topic, &subscriber, ahead.next()))
             {
                 subscriber.topics.push_back(std::move(kept));
                 if (const auto behind = segmentsBehindHash(topic); behind > 0)
@@ -147,17 +150,16 @@ void RouterCore::leave(ClientSession& client, const std::vector<std::string>& to
 {
     auto& subscriber = Subscriber::of(client);
     const std::unordered_set<std::string_view> leaving(topics.begin(), topics.end());
-    {
-        const auto lock = lockTrie();
-        std::erase_if(subscriber.topics,
-                      [&](const std::string& topic)
-                      {
-                          if (!leaving.contains(topic)) return false;
-                          trie_.erase(topic, &subscriber);
-                          return true;
-                      });
-    }
+    eraseAll(subscriber, topics);  // those that it is not subscribed to are none of its
+    std::erase_if(subscriber.topics, [&](const std::string& topic) { return leaving.contains(topic); });
     leaveReplays(client, leaving);
+}
+
+void RouterCore::eraseAll(Subscriber& subscriber, std::span<const std::string> topics) noexcept
+{
+    const auto lock = lockTrie();
+    AheadInList ahead(trie_, topics);
+    for (const auto& topic : topics) trie_.erase(topic, &subscriber, ahead.next());
 }
 
 }  // namespace strandcast

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "topic/ahead.hpp"
 #include "topic/chunks.hpp"
 #include "topic/segment_text.hpp"
 #include "topic/segments.hpp"
 #include "topic/text_hash.hpp"
 
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,7 @@ class SegmentTree
 {
 public:
     using Index = std::uint32_t;
-    using Way = std::uint32_t;  ///< the segments from the root to a node, hashed
+    using Way = Ahead::Way;  ///< the segments from the root to a node, hashed
     static constexpr Index none = 0;
     static constexpr Index roots = 3;  ///< these are 1 to 3, and in no table
 
@@ -46,6 +46,9 @@ public:
     /// How many nodes beside the roots.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool hasRoots() const noexcept { return used_ > 0; }
+
+    /// Whether so much is there that it cannot all be near.
+    [[nodiscard]] bool isFar() const noexcept { return buckets_ > 16'384; }
 
     void makeRoots()
     {
@@ -79,40 +82,37 @@ public:
     [[nodiscard]] Way wayOfStar(Way parent) const noexcept { return wayOf(parent, starHash_); }
     [[nodiscard]] Way wayOfHash(Way parent) const noexcept { return wayOf(parent, hashHash_); }
 
-    /// Fetches at once two nodes that will be asked for one after the other, the buckets and then the nodes:
-    /// memory that is far takes longer than all else.
-    void prefetch(Way one, Way other) const noexcept
+    /// Begins to fetch what is on the way of a pattern.
+    void lookAhead(Index root, std::string_view pattern, Ahead& ahead) const noexcept
     {
-        Soon soon(*this);
-        soon.add(one);
-        soon.add(other);
-        soon.prefetchNodes();
-    }
-
-    /// Fetches at once the nodes on the way of a pattern.
-    void prefetchWay(Index root, std::string_view pattern) const noexcept
-    {
-        if (!isFar()) return;
-        Soon soon(*this);
-        auto way = wayOfRoot(root);
-        for (Segments segments(pattern); !segments.done() && !soon.full();)
-            soon.add(way = wayOf(way, hashOf(segments.next())));
-        soon.prefetchNodes();
+        lookAlong(root, pattern, ahead, [](Way) {});
     }
 
     /// The same for a topic, with the wildcards that may turn off its way.
-    void prefetchWays(Index root, std::string_view topic) const noexcept
+    void lookAheadWithWildcards(Index root, std::string_view topic, Ahead& ahead) const noexcept
+    {
+        lookAlong(root, topic, ahead,
+                  [&](Way way)
+                  {
+                      addAhead(wayOfStar(way), ahead);
+                      addAhead(wayOfHash(way), ahead);
+                  });
+    }
+
+    /// The next step.
+    void lookFurther(Ahead& ahead) const noexcept
     {
         if (!isFar()) return;
-        Soon soon(*this);
-        auto way = wayOfRoot(root);
-        for (Segments segments(topic); !segments.done() && !soon.full();)
+        if (ahead.step() == Ahead::Step::buckets)
         {
-            soon.add(wayOfStar(way));
-            soon.add(wayOfHash(way));
-            soon.add(way = wayOf(way, hashOf(segments.next())));
+            for (const auto way : ahead.ways()) fetch(nodes_[headOf(way)]);
+            ahead.enter(Ahead::Step::nodes);
         }
-        soon.prefetchNodes();
+        else if (ahead.step() == Ahead::Step::nodes)
+        {
+            for (const auto way : ahead.ways()) fetchContent(nodes_[headOf(way)], way);
+            ahead.enter(Ahead::Step::contents);
+        }
     }
 
     /// Where it throws, nothing has changed.
@@ -151,41 +151,6 @@ public:
     }
 
 private:
-    /// What is asked for soon: first its buckets are fetched, all of them, and then their nodes.
-    class Soon
-    {
-    public:
-        explicit Soon(const SegmentTree& tree) noexcept : tree_(tree) {}
-
-        [[nodiscard]] bool full() const noexcept { return count_ + 3 > heads_.size(); }
-
-        void add(Way way) noexcept
-        {
-            const auto& head = tree_.headOf(way);
-            fetch(&head);
-            heads_[count_++] = &head;
-        }
-
-        // Of a bucket's nodes the one that is most likely meant, of which a part may be in a line of its own.
-        void prefetchNodes() const noexcept
-        {
-            for (std::size_t index = 0; index < count_; ++index)
-            {
-                const auto& node = tree_.nodes_[*heads_[index]];
-                fetch(&node);
-                fetch(&node.segment);
-            }
-        }
-
-    private:
-        const SegmentTree& tree_;
-        std::array<const Index*, 24> heads_;  // of what is deeper, less is gained
-        std::size_t count_ = 0;
-    };
-
-    // Whether so much is there that it cannot all be near.
-    [[nodiscard]] bool isFar() const noexcept { return buckets_ > 16'384; }
-
     [[nodiscard]] std::uint32_t bucketOf(Way way) const noexcept
     {
         const auto mask = std::bit_ceil(buckets_) - 1;
@@ -195,7 +160,45 @@ private:
 
     [[nodiscard]] const Index& headOf(Way way) const noexcept { return heads_[bucketOf(way)]; }
 
-    static void fetch([[maybe_unused]] const void* place) noexcept
+    // With each way before it is followed.
+    template <typename Before>
+    void lookAlong(Index root, std::string_view text, Ahead& ahead, Before before) const noexcept
+    {
+        constexpr std::size_t mostOfSegment = 3;
+        ahead.clear();
+        ahead.enter(Ahead::Step::buckets);
+        auto way = wayOfRoot(root);
+        for (Segments segments(text); !segments.done() && !ahead.isFull(mostOfSegment);)
+        {
+            before(way);
+            way = wayOf(way, hashOf(segments.next()));
+            addAhead(way, ahead);
+        }
+    }
+
+    void addAhead(Way way, Ahead& ahead) const noexcept
+    {
+        fetchLine(&headOf(way));
+        ahead.add(way);
+    }
+
+    // A part of it may be in a line of its own.
+    static void fetch(const Node& node) noexcept
+    {
+        fetchLine(&node);
+        fetchLine(&node.segment);
+    }
+
+    // Where the first of the bucket is not the one that is meant, the second most likely is.
+    void fetchContent(const Node& first, Way way) const noexcept
+    {
+        if (first.way == way)
+            first.content.prefetch();
+        else
+            fetch(nodes_[first.next]);
+    }
+
+    static void fetchLine([[maybe_unused]] const void* place) noexcept
     {
 #ifdef __GNUC__
         __builtin_prefetch(place);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "topic/ahead.hpp"
 #include "topic/answers.hpp"
 #include "topic/segment_tree.hpp"
 #include "topic/segments.hpp"
@@ -31,9 +32,16 @@ public:
     /// changed.
     bool insert(std::string_view pattern, Subscriber subscriber)
     {
+        Ahead ahead;
+        return insert(pattern, std::move(subscriber), ahead);
+    }
+
+    /// The same after lookAheadOfChange().
+    bool insert(std::string_view pattern, Subscriber subscriber, Ahead& ahead)
+    {
         if (!tree_.hasRoots()) tree_.makeRoots();
         Index node = rootOf(separatorOf(pattern));
-        tree_.prefetchWay(node, pattern);
+        reachNodes(ahead, [&] { lookAheadOfChange(pattern, ahead); });
         try
         {
             forEachSegment(pattern,
@@ -57,9 +65,16 @@ public:
     /// False where it was not subscribed. It needs no memory.
     bool erase(std::string_view pattern, const Subscriber& subscriber) noexcept
     {
+        Ahead ahead;
+        return erase(pattern, subscriber, ahead);
+    }
+
+    /// The same after lookAheadOfChange().
+    bool erase(std::string_view pattern, const Subscriber& subscriber, Ahead& ahead) noexcept
+    {
         if (!tree_.hasRoots()) return false;
         Index node = rootOf(separatorOf(pattern));
-        tree_.prefetchWay(node, pattern);
+        reachNodes(ahead, [&] { lookAheadOfChange(pattern, ahead); });
         forEachSegment(pattern,
                        [&, way = Tree::wayOfRoot(node)](std::string_view segment) mutable
                        {
@@ -78,9 +93,18 @@ public:
     /// the trie is changed or asked again.
     [[nodiscard]] std::span<const Subscriber> match(std::string_view topic)
     {
+        Ahead ahead;
+        return match(topic, ahead);
+    }
+
+    /// The same after lookAheadOfMatch().
+    [[nodiscard]] std::span<const Subscriber> match(std::string_view topic, Ahead& ahead)
+    {
         if (size_ == 0) return {};
         const auto hash = tree_.hashOf(topic);
         if (const auto known = answers_.find(topic, hash)) return *known;
+        reachNodes(ahead, [&] { lookAheadOfMatch(topic, ahead); });
+        tree_.lookFurther(ahead);
         visits_ = 0;
         matching_.clear();
         const auto separator = separatorOf(topic);
@@ -91,6 +115,23 @@ public:
         merge();
         return answers_.keepCopy(topic, hash, found_);
     }
+
+    /// Begins to fetch what match(topic) will look at; lookFurther() twice goes on with it. Where little is
+    /// subscribed to, all of it is near, and nothing is done.
+    void lookAheadOfMatch(std::string_view topic, Ahead& ahead) const noexcept
+    {
+        if (!tree_.isFar()) return;
+        tree_.lookAheadWithWildcards(rootOf(separatorOf(topic)), topic, ahead);
+    }
+
+    /// The same for insert() and erase().
+    void lookAheadOfChange(std::string_view pattern, Ahead& ahead) const noexcept
+    {
+        if (!tree_.isFar()) return;
+        tree_.lookAhead(rootOf(separatorOf(pattern)), pattern, ahead);
+    }
+
+    void lookFurther(Ahead& ahead) const noexcept { tree_.lookFurther(ahead); }
 
     /// How many subscriptions there are.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -152,12 +193,19 @@ private:
         found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
     }
 
+    // What nobody has begun to fetch is begun now.
+    template <typename Begin>
+    void reachNodes(Ahead& ahead, Begin begin) const noexcept
+    {
+        if (ahead.step() == Ahead::Step::none) begin();
+        if (ahead.step() == Ahead::Step::buckets) tree_.lookFurther(ahead);
+    }
+
     // All the ways through the tree are followed at once, a segment at a time. A tree leads to a node in one
     // way, and a node of a `#` once reached stays, and is not reached again; so a step looks at no node
     // twice, whatever the patterns are.
     void collect(Index start, std::string_view topic)
     {
-        tree_.prefetchWays(start, topic);
         reached_.clear();
         before_.clear();
         try
@@ -204,7 +252,6 @@ private:
             const auto& node = tree_[index];
             const auto literal = Tree::wayOf(way, hash);
             const auto star = tree_.wayOfStar(way);
-            if (node.literals > 0 && node.hasStar) tree_.prefetch(literal, star);
             if (node.literals > 0)
                 if (const Index child = tree_.child(index, literal, segment); child != none)
                     reach(child, literal, true);
