@@ -28,8 +28,9 @@ public:
     /// Never goes back.
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
-    /// now(), or up to ten milliseconds before it: for what is noted with each message and looked at after
-    /// seconds, because a machine's exact time costs four times as much.
+    /// now(), or about a tick of the kernel's before it, which is ten milliseconds at most: for what is noted
+    /// with each message and looked at after seconds, because a machine's exact time costs four times as
+    /// much.
     [[nodiscard]] virtual time_point coarseNow() const noexcept { return now(); }
 
     [[nodiscard]] virtual std::chrono::system_clock::time_point systemNow() const noexcept = 0;

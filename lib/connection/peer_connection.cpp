@@ -279,8 +279,9 @@ void PeerConnection::judge(Clock::time_point now)
 // A few milliseconds too early matter to an interval of as many.
 Clock::time_point PeerConnection::timeOfHearing() const noexcept
 {
-    return options_.heartbeatInterval < std::chrono::seconds(1) ? shard_.clock().now()
-                                                                : shard_.clock().coarseNow();
+    using namespace std::chrono_literals;
+    const bool isExact = options_.heartbeatInterval > 0ms && options_.heartbeatInterval < 1s;
+    return isExact ? shard_.clock().now() : shard_.clock().coarseNow();
 }
 
 void PeerConnection::heartbeat(Clock::time_point now)

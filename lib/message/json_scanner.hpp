@@ -71,7 +71,8 @@ public:
 private:
     [[nodiscard]] std::optional<std::string_view> scanOther(std::size_t depth) noexcept;
     [[nodiscard]] bool scanContainers(std::size_t depth) noexcept;
-    [[nodiscard]] [[gnu::always_inline]] inline bool scanKey(JsonCursor& cursor) noexcept;  // its source's alone
+    [[nodiscard]] [[gnu::always_inline]] inline bool
+    scanKey(JsonCursor& cursor) noexcept;  // its source's alone
     [[nodiscard]] bool scanAnyString() noexcept;
     [[nodiscard]] bool scanScalar() noexcept;
     [[nodiscard]] bool scanLiteral(std::string_view literal) noexcept;
