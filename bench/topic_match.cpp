@@ -254,10 +254,12 @@ void unsubscribeAndSubscribeLists(benchmark::State& state)
     {
         const auto& list = patterns[index % lists];
         const auto& of = subscribers[index++ % lists];
-        strandcast::AheadInList leaving(trie, list);
+        const auto look = [&](std::size_t place, strandcast::Ahead& one)
+        { trie.lookAheadOfChange(list[place], one); };
+        strandcast::AheadInList leaving(trie, perList, look);
         for (std::size_t place = 0; place < perList; ++place)
             trie.erase(list[place], of[place], leaving.next());
-        strandcast::AheadInList joining(trie, list);
+        strandcast::AheadInList joining(trie, perList, look);
         for (std::size_t place = 0; place < perList; ++place)
             trie.insert(list[place], of[place], joining.next());
     }

@@ -1,6 +1,7 @@
 // What passes between the parts of a router on several shards.
 
 #include "router/router_core.hpp"
+#include "topic/ahead_in_list.hpp"
 
 #include <utility>
 
@@ -36,15 +37,22 @@ void RouterCore::takeForwarded(std::vector<ForwardedPublish>& batch)
 void RouterCore::takeNews(std::vector<NewsFromHome>& batch)
 {
     if (abandoned_) return;
+    AheadInList ahead(trie_, batch.size(),
+                      [&](std::size_t place, Ahead& one) noexcept
+                      {
+                          if (const auto* const entry = std::get_if<ForwardedEntry>(&batch[place]))
+                              trie_.lookAheadOfMatch(entry->entry->topic, one);
+                      });
     for (const auto& news : batch)
     {
+        auto& found = ahead.next();
         if (const auto* const answer = std::get_if<ForwardedAnswer>(&news))
         {
             take(*answer);
             continue;
         }
         const auto& [entry, counted] = std::get<ForwardedEntry>(news);
-        const auto delivered = deliver(entry);
+        const auto delivered = deliver(entry, found);
         if (counted) counted->fetch_add(delivered, std::memory_order_relaxed);
     }
 }

@@ -71,6 +71,7 @@ void RouterCore::appendAtOnce(ClientSession& client, PublishMessage&& request)
     catch (...)
     {
         // Its text stays here.
+        ahead_.clear();
         refuse(origin, request.id, ErrorCode::internalError, "The publish could not be handled");
     }
 }
@@ -96,6 +97,7 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
         if (abandoned_) return refuse(origin, messageId, ErrorCode::internalError, "No router");
         if (judgement.refusal)
             return block(origin, publish, judgement.refusal->code, judgement.refusal->text);
+        trie_.lookAheadOfMatch(publish.topic, ahead_);
         std::optional<Publish> told;  // only where somebody listens
         if (server_->events().wants<Publish>())
             told = Publish{publish.clientId, publish.topic, publish.data, publish.broadcast};
@@ -109,6 +111,7 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
             further.back().topic = std::move(topic);
         }
         if (!further.empty()) further.insert(further.begin(), publication);
+        trie_.lookFurther(ahead_);
         const auto all = further.empty() ? std::span<const Publication>(&publication, 1)
                                          : std::span<const Publication>(further);
         if (const auto appended = broker_->tryAppend(all))
@@ -116,12 +119,14 @@ void RouterCore::append(const PublishOrigin& origin, ClientSession* client, Rout
             logged(origin, client, messageId, judgement, *appended);
             return tell(std::move(told), *appended);
         }
+        ahead_.clear();
         if (further.empty()) further.push_back(std::move(publication));
         appendLater(origin, messageId, std::move(judgement), std::move(further), std::move(told));
     }
     catch (...)
     {
         // Its text stays here.
+        ahead_.clear();
         refuse(origin, messageId, ErrorCode::internalError, "The publish could not be handled");
     }
 }

@@ -150,7 +150,7 @@ void RouterCore::appended(std::span<const EntryRef> entries)
     {
         Counted* const counted = counted_ && counted_->id == entry->id ? counted_ : nullptr;
         for (auto& other : others_) other.put(ForwardedEntry{entry, counted ? counted->elsewhere : nullptr});
-        const auto queued = deliver(entry);
+        const auto queued = deliver(entry, ahead_);
         if (counted) counted->queued += queued;
         retained_.take(entry);
         if (events_->want<Published>())
@@ -188,13 +188,13 @@ private:
 
 }  // namespace
 
-std::size_t RouterCore::deliver(const EntryRef& entry)
+std::size_t RouterCore::deliver(const EntryRef& entry, Ahead& ahead)
 {
     const auto lock = lockTrie();
     std::size_t queued = 0;
     FrameOf frameOf(*entry);
-    const auto& subscribers = trie_.match(entry->topic, ahead_);
-    ahead_.clear();
+    const auto subscribers = trie_.match(entry->topic, ahead);
+    ahead.clear();
     for (std::size_t place = 0; place < subscribers.size(); ++place)
     {
         // With many subscribers what they keep lies in memory that no cache holds.

@@ -177,7 +177,7 @@ private:
     void letAllGoOn();
     void unlink();
     [[nodiscard]] Postbag<NewsFromHome>& other(std::size_t part) { return others_[part - 1]; }
-    [[nodiscard]] std::size_t deliver(const EntryRef& entry);
+    [[nodiscard]] std::size_t deliver(const EntryRef& entry, Ahead& ahead);
     [[nodiscard]] bool deliverBesideReplays(Subscriber& subscriber, const EntryRef& entry);
     [[nodiscard]] static bool isOwn(const ClientSession& client, const LogEntry& entry)
     {
@@ -234,7 +234,7 @@ private:
     TaskGroup strands_;
     std::weak_ptr<RouterCore> self_;  // for the strands that it starts
     Counted* counted_ = nullptr;      // of the publish that is under way
-    Ahead ahead_;                     // of the same
+    Ahead ahead_;                     // for its topic
 
     // What links the parts of a router on several shards.
     std::size_t part_ = 0;                                       // its place among them; home is 0

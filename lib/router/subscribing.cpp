@@ -26,6 +26,14 @@ std::size_t allBehindHash(const std::vector<std::string>& patterns)
     return behind;
 }
 
+/// What AheadInList begins with, for patterns that stay where they are.
+template <typename Trie>
+auto lookAt(const Trie& trie, std::span<const std::string> patterns)
+{
+    return [&trie, patterns](std::size_t place, Ahead& ahead) noexcept
+    { trie.lookAheadOfChange(patterns[place], ahead); };
+}
+
 }  // namespace
 
 std::optional<std::string> RouterCore::whatIsWrong(std::string_view pattern) const
@@ -96,7 +104,7 @@ std::optional<std::string> RouterCore::add(Subscriber& subscriber, const std::ve
     try
     {
         subscriber.topics.reserve(before + topics.size());
-        AheadInList ahead(trie_, topics);
+        AheadInList ahead(trie_, topics.size(), lookAt(trie_, topics));
         for (const auto& topic : topics)
         {
             auto wrong = whatIsWrong(topic);
@@ -158,7 +166,7 @@ void RouterCore::leave(ClientSession& client, const std::vector<std::string>& to
 void RouterCore::eraseAll(Subscriber& subscriber, std::span<const std::string> topics) noexcept
 {
     const auto lock = lockTrie();
-    AheadInList ahead(trie_, topics);
+    AheadInList ahead(trie_, topics.size(), lookAt(trie_, topics));
     for (const auto& topic : topics) trie_.erase(topic, &subscriber, ahead.next());
 }
 

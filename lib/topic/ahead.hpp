@@ -11,7 +11,7 @@ namespace strandcast
 /// What is looked for soon in a large trie is fetched from memory while other work is done, a step at a time:
 /// a trie of a million subscriptions lies in memory that no cache holds, and a look-up waits there three
 /// times, for the buckets on the way, for their nodes, and for what the nodes hold. Each step begins the next
-/// wait, and waits for none.
+/// wait, and has none itself where the one before is over.
 ///
 /// It is of one topic or pattern, and a hint only: it keeps numbers, not places, so that it lasts whatever
 /// becomes of the trie, and what is found does not depend on it.
@@ -28,6 +28,8 @@ public:
     };
 
     Ahead() noexcept {}
+    Ahead(const Ahead&) = delete;
+    Ahead& operator=(const Ahead&) = delete;
 
     [[nodiscard]] Step step() const noexcept { return step_; }
     void enter(Step step) noexcept { step_ = step; }

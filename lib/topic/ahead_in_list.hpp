@@ -4,21 +4,22 @@
 
 #include <array>
 #include <cstddef>
-#include <span>
-#include <string>
+#include <utility>
 
 namespace strandcast
 {
 
-/// Looks ahead in a list of patterns that are inserted or erased one after another.
-template <typename Trie>
+/// Looks ahead in a list of what a trie is asked for, or changed by, one after another.
+template <typename Trie, typename Look>
 class AheadInList
 {
 public:
-    /// The trie and the list stay where they are.
-    AheadInList(const Trie& trie, std::span<const std::string> patterns) noexcept
+    /// `look(place, ahead)` begins to look ahead for what stands at a place of the list, below `size`. The
+    /// trie stays where it is.
+    AheadInList(const Trie& trie, std::size_t size, Look look) noexcept
         : trie_(trie),
-          patterns_(patterns)
+          size_(size),
+          look_(std::move(look))
     {
         for (std::size_t place = 0; place + 1 < ring_.size(); ++place) begin(place);
     }
@@ -38,11 +39,12 @@ private:
     void begin(std::size_t place) noexcept
     {
         of(place).clear();
-        if (place < patterns_.size()) trie_.lookAheadOfChange(patterns_[place], of(place));
+        if (place < size_) look_(place, of(place));
     }
 
     const Trie& trie_;
-    std::span<const std::string> patterns_;
+    const std::size_t size_;
+    Look look_;
     std::size_t next_ = 0;
     std::array<Ahead, 4> ring_;  // of as many steps as there are, and the one that is asked for
 };

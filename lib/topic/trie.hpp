@@ -103,8 +103,9 @@ public:
         if (size_ == 0) return {};
         const auto hash = tree_.hashOf(topic);
         if (const auto known = answers_.find(topic, hash)) return *known;
+        const bool areNodesNear = ahead.step() == Ahead::Step::nodes;
         reachNodes(ahead, [&] { lookAheadOfMatch(topic, ahead); });
-        tree_.lookFurther(ahead);
+        if (areNodesNear) tree_.lookFurther(ahead);
         visits_ = 0;
         matching_.clear();
         const auto separator = separatorOf(topic);
@@ -124,7 +125,7 @@ public:
         tree_.lookAheadWithWildcards(rootOf(separatorOf(topic)), topic, ahead);
     }
 
-    /// The same for insert() and erase().
+    /// The same for insert() and erase(); what is no pattern may be looked ahead for as well.
     void lookAheadOfChange(std::string_view pattern, Ahead& ahead) const noexcept
     {
         if (!tree_.isFar()) return;
