@@ -219,9 +219,9 @@ public:
                                                        OnDisconnect onDisconnect = OnDisconnect::resend);
 
     /// All events that come, or those on topics that match, as a stream: bounded by `queueSize` and
-    /// `queueBytes`, with a Gap in the place of what was dropped. It subscribes to nothing. On any thread;
-    /// where there is no memory for what the client keeps of it, the stream ends at once.
-    /// @throws Error with Errc::invalidArgument for a pattern that is none.
+    /// `queueBytes`, with a Gap in the place of what was dropped. It subscribes to nothing. On any thread; a
+    /// stream for whose part in the client there is no memory ends with the next event.
+    /// @throws Error with Errc::invalidArgument for a pattern that is none; std::bad_alloc.
     [[nodiscard]] EventStream<Delivery> events();
     [[nodiscard]] EventStream<Delivery> events(std::string pattern);
 

@@ -164,9 +164,10 @@ public:
 
     void ended() override
     {
-        const bool isForEver = client_->isGone();
-        end(isForEver ? Error(Errc::cancelled, "the client has gone")
-                      : Error(Errc::disconnected, "the client has ended its connection"));
+        if (client_->isGone())
+            end(Errc::cancelled, "the client has gone");
+        else
+            end(Errc::disconnected, "the client has ended its connection");
         subscriptions_->clear();
     }
 
@@ -174,17 +175,30 @@ public:
     void leave()
     {
         hasLeft_ = true;
-        end(Error(Errc::cancelled, "the channel client has gone"));
+        end(Errc::cancelled, "the channel client has gone");
     }
 
 private:
     // What the streams hold can still be read.
-    void end(const Error& why)
+    void end(Errc why, const char* text)
     {
-        const auto failure = std::make_exception_ptr(why);
+        const auto failure = failureOf(why, text);
         (std::get<Waits<Event>>(waits_).failAll(failure), ...);
         (std::get<ChannelListeners<Event>>(listeners_).end(), ...);
         malformed_.end();
+    }
+
+    // Or that there is no memory to say it.
+    static std::exception_ptr failureOf(Errc why, const char* text) noexcept
+    {
+        try
+        {
+            return std::make_exception_ptr(Error(why, text));
+        }
+        catch (...)
+        {
+            return std::current_exception();
+        }
     }
 
     static constexpr std::string_view channel =

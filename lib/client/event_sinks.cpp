@@ -7,6 +7,25 @@
 namespace strandcast
 {
 
+namespace
+{
+
+/// Whatever becomes of one end, the others follow. Where there is no memory even to wake a reader, that finds
+/// the end when it wakes otherwise.
+template <typename End>
+void insist(End end) noexcept
+{
+    try
+    {
+        end();
+    }
+    catch (...)
+    {
+    }
+}
+
+}  // namespace
+
 bool EventSinks::Sink::listensTo(const std::set<std::string>& topics) const
 {
     if (topics.empty()) return false;
@@ -52,8 +71,8 @@ void EventSinks::takeNew()
         catch (...)
         {
             // Out of memory: its reader would wait for ever. The others miss nothing.
-            queue->end();
             if (const auto half = deliveries_.find(lastNumber_); half != deliveries_.end()) forget(half);
+            insist([&] { queue->end(); });
         }
     }
 }
@@ -85,6 +104,7 @@ void EventSinks::add(std::weak_ptr<EventTap> tap)
     const std::lock_guard lock(mutex_);
     std::erase_if(taps_, [](const auto& one) { return one.expired(); });
     taps_.push_back(std::move(tap));
+    atEnd_.reserve(taps_.size());
     hasTaps_ = true;
 }
 
@@ -213,20 +233,29 @@ void EventSinks::pushResumed(const std::set<std::string>& refused)
     }
 }
 
-void EventSinks::endAll()
+void EventSinks::endAll() noexcept
 {
-    for (const auto& tap : taps()) tap->ended();
-    for (const auto& [number, sink] : deliveries_) sink.queue->end();
+    for (const auto& known : deliveries_) insist([&] { known.second.queue->end(); });
     deliveries_.clear();
     replays_.clear();
     byPattern_ = {};
     ofEverything_.clear();
+    std::vector<std::shared_ptr<EventTap>> told;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& sink : new_) insist([&] { sink.queue->end(); });
+        new_.clear();
+        hasNew_ = false;
+        for (const auto& queue : lifecycle_) insist([&] { queue->end(); });
+        lifecycle_.clear();
+        told.swap(atEnd_);
+        for (const auto& one : taps_)
+            if (auto tap = one.lock()) told.push_back(std::move(tap));
+    }
+    for (const auto& tap : told) insist([&] { tap->ended(); });
+    told.clear();
     const std::lock_guard lock(mutex_);
-    for (const auto& sink : new_) sink.queue->end();
-    new_.clear();
-    hasNew_ = false;
-    for (const auto& queue : lifecycle_) queue->end();
-    lifecycle_.clear();
+    if (told.capacity() > atEnd_.capacity()) atEnd_.swap(told);
 }
 
 std::size_t EventSinks::size() const

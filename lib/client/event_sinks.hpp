@@ -68,8 +68,8 @@ public:
     /// one of `refused`, which the server no longer gives.
     void pushResumed(const std::set<std::string>& refused = {});
 
-    /// Ends all streams: what they hold can still be read.
-    void endAll();
+    /// Ends all streams: what they hold can still be read. It needs no memory but for waking who reads.
+    void endAll() noexcept;
 
     /// How many streams are known, those included that were let go of and not found out yet.
     [[nodiscard]] std::size_t size() const;
@@ -128,6 +128,7 @@ private:
     std::vector<std::shared_ptr<EventQueue<Lifecycle>>> lifecycle_;
     Threshold forgetLifecycleAt_;
     std::vector<std::weak_ptr<EventTap>> taps_;
+    std::vector<std::shared_ptr<EventTap>> atEnd_;  // room for all of them, for when there is no memory
 };
 
 }  // namespace strandcast

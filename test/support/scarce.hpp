@@ -2,8 +2,9 @@
 
 #include <cstddef>
 
-/// So many allocations of this thread succeed, while it lives, and no other. A program that names it has its
-/// own operator new.
+/// So many allocations of this thread by operator new succeed, while it lives, and no other. What Asio posts
+/// comes from std::aligned_alloc(), and is not refused. A program that is linked with this has its own
+/// operator new.
 class Scarce
 {
 public:

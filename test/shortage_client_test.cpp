@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -115,6 +116,21 @@ TEST_CASE("all streams end when the client does, also where there is no memory a
     auto known = sinks.deliveries(patterns({"a"}));
     say(sinks, "a");
     auto fresh = sinks.deliveries(patterns({"x.y", "z"}));
+    struct Tap final : EventTap
+    {
+        void heard(const EventMessage&) override {}
+        void missed() override {}
+        void missed(const std::string&) override {}
+        void resumed() override {}
+        void ended() override
+        {
+            ++timesEnded;
+            throw std::bad_alloc();
+        }
+        int timesEnded = 0;
+    };
+    const std::vector taps{std::make_shared<Tap>(), std::make_shared<Tap>()};
+    for (const auto& tap : taps) sinks.add(tap);
     int ended = 0;
     asio::co_spawn(io, readToEnd(known, ended), asio::detached);
     asio::co_spawn(io, readToEnd(fresh, ended), asio::detached);
@@ -127,4 +143,5 @@ TEST_CASE("all streams end when the client does, also where there is no memory a
     io.poll();
     CHECK(ended == 2);
     CHECK(sinks.size() == 0);
+    for (const auto& tap : taps) CHECK(tap->timesEnded == 1);
 }
