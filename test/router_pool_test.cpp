@@ -110,6 +110,50 @@ TEST_CASE("subscribers on every shard get a topic's events in one order, whoever
              });
 }
 
+TEST_CASE("with more topics than are near, every shard finds whom an event is for, and nobody else")
+{
+    constexpr std::size_t topics = 9'000;
+    withPool(2, {.maxSubscriptionsPerClient = topics},
+             [](Pooled& pooled) -> asio::awaitable<void>
+             {
+                 std::string all = "\"t.*.b\"";
+                 for (std::size_t number = 1; number < topics; ++number)
+                     all += fmt::format(",\"t.{}.a\"", number);
+                 std::vector<RawPeer> peers;
+                 for (int index = 0; index < 4; ++index)
+                 {
+                     peers.push_back(co_await pooled.peer());
+                     const auto answer = co_await peers.back().ask(
+                         request("subscribe", "s", fmt::format(R"("topics":[{}])", all)));
+                     CHECK(brief(answer) == "ack s");
+                 }
+                 std::mt19937 random(3);
+                 std::vector<std::string> published;
+                 for (int round = 0; round < 200; ++round)
+                 {
+                     const auto number = random() % (topics - 1) + 1;
+                     published.push_back(fmt::format("t.{}.{}", number, round % 4 == 0 ? "b" : "a"));
+                     co_await peers[0].send(publish("p", published.back()));
+                     co_await peers[0].send(publish("p", fmt::format("t.{}.c", number)));
+                 }
+                 for (auto& peer : peers)
+                 {
+                     std::vector<std::string> heard;
+                     while (heard.size() < published.size())
+                     {
+                         const auto message = co_await peer.message();
+                         if (message.at("type") != "ack") heard.emplace_back(message.at("topic").as_string());
+                     }
+                     CHECK(heard == published);
+                 }
+                 const auto answer =
+                     co_await peers[1].ask(request("unsubscribe", "u", fmt::format(R"("topics":[{}])", all)));
+                 CHECK(brief(answer) == "ack u");
+                 CHECK((co_await pooled.router.getTopicSubscribers("t.7.a")).size() == 3);
+                 CHECK((co_await pooled.router.getTopicSubscribers("t.7.b")).size() == 3);
+             });
+}
+
 TEST_CASE("a subscription on another shard begins behind what its client published before it")
 {
     withPool(3, {},
