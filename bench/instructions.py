@@ -7,6 +7,7 @@ kernel, and fails where that has risen above its ceiling. Instructions can be co
 Where valgrind is missing this says so and exits with 77, which Meson counts as skipped.
 """
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,18 +18,22 @@ PUBLISHES = 320
 # What g++ 14 or clang 19 make of it, whichever is more, and about a fifth.
 CEILINGS = {
     'instructions per delivery': 260,
-    'instructions per publish': 7_900,
+    'instructions per publish': 7_800,
     'allocations per delivery': 0,
     'allocations per publish': 6,
     'compressions per publish': 1,  # however many take it so
 }
 
 
+# Meson has malloc fill its memory, which is not the program's work.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != 'MALLOC_PERTURB_'}
+
+
 def run(program, subscribers):
     """What all publishes cost with so many subscribers; callgrind counts those that warm up as well."""
     ended = subprocess.run(['valgrind', '--tool=callgrind', '--callgrind-out-file=/dev/null', '--collect-atstart=no',
                             '--toggle-collect=hotPath', program, str(subscribers), str(PUBLISHES)],
-                           capture_output=True, text=True)
+                           capture_output=True, text=True, env=ENVIRONMENT)
     collected = re.search(r'Collected : (\d+)', ended.stderr)
     if ended.returncode or not collected:
         sys.exit(f'instructions.py: {program} failed under callgrind:\n{ended.stderr}')
