@@ -145,8 +145,8 @@ void matchUncached(benchmark::State& state)
 }
 BENCHMARK(matchUncached)->Arg(few)->Arg(many);
 
-/// As the router matches: from when a publish has been read to when it is logged there is other work, while
-/// what the match will look at is fetched. Here that work is the match of other topics.
+/// As the router matches for what clients publish: from when it has been read to when it is logged there is
+/// other work, while what the match will look at is fetched. Here that work is the match of other topics.
 void matchAhead(benchmark::State& state)
 {
     auto& trie = subscribedTo(state.range(0));

@@ -84,7 +84,6 @@ TEST_CASE("a stream that there is no memory for throws where it is made or ends,
             auto before = sinks.deliveries(patterns({"a"}));
             say(sinks, "a");
             REQUIRE(before.tryNext());
-            const EventMessage event{.id = "1", .topic = "a", .data = Json(1)};
             auto wanted = patterns({"b.c.d", "a", "#"});
 
             std::optional<EventStream<Delivery>> fresh;
