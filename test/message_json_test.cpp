@@ -1,6 +1,9 @@
+#include "message/digits_of_word.hpp"
 #include "message/envelope.hpp"
+#include "message/json_cursor.hpp"
 #include "message/json_scanner.hpp"
-#include "message/plain_length.hpp"
+#include "message/plain_ascii.hpp"
+#include "message/string_stops.hpp"
 
 #include <strandcast/error.hpp>
 #include <strandcast/message.hpp>
@@ -335,7 +338,7 @@ TEST_CASE("a character that does not stand for itself is found wherever it is, b
         const auto byte = static_cast<unsigned char>(character);
         return byte < 0x20 || byte == '"' || byte == '\\';
     };
-    for (std::size_t size = 0; size <= 90; ++size)
+    for (std::size_t size = 0; size <= 150; size += size < 90 ? 1 : 7)
     {
         for (std::size_t place = 0; place <= size; ++place)
         {
@@ -348,14 +351,88 @@ TEST_CASE("a character that does not stand for itself is found wherever it is, b
                 if (place < size) text[place] = odd;
                 const std::string_view view(text.get(), size);
                 const bool isFound = place < size && isOther(odd);
-                bool isRight = plainLength(view) == (isFound ? place : size);
-                const auto from = size / 3;
-                isRight = isRight &&
-                          plainLength(view, from) == (isFound && place >= from ? place - from : size - from);
+                StringStops stops(view);
+                const auto stopFrom = [&](std::size_t from)
+                { return static_cast<std::size_t>(stops.next(text.get() + from) - text.get()); };
+                bool isRight = stopFrom(0) == (isFound ? place : size);
+                for (const auto from : {size / 3, size / 2, size / 4, size})
+                    isRight = isRight && stopFrom(from) == (isFound && place >= from ? place : size);
                 isRight = isRight && isPlainAscii(view) == (place == size || (!isFound && byte < 0x80));
                 if (!isRight) FAIL("byte ", byte, " at ", place, " of ", size);
                 if (place == size) break;
             }
+        }
+    }
+}
+
+TEST_CASE("all stops of a text are found, in whatever order it is asked from where")
+{
+    std::mt19937 random(7);
+    for (int round = 0; round < 2'000; ++round)
+    {
+        const auto size = random() % 300;
+        const auto text = std::make_unique<char[]>(size);
+        const auto density = 1 + random() % 60;
+        for (std::size_t place = 0; place < size; ++place)
+            text[place] =
+                random() % density == 0 ? "\"\\\n\x1f"[random() % 4] : "ax !\x7f\xc3\xa9#"[random() % 8];
+        StringStops stops({text.get(), size});
+        std::size_t from = 0;
+        for (int step = 0; step < 60; ++step)
+        {
+            auto expected = from;
+            while (expected < size && isPlain(text[expected])) ++expected;
+            const auto found = static_cast<std::size_t>(stops.next(text.get() + from) - text.get());
+            if (found != expected) FAIL("from ", from, " of ", size, ": ", found, ", not ", expected);
+            // Nearly always it goes on from there.
+            from = found < size && random() % 8 != 0 ? found + 1 : random() % (size + 1);
+        }
+    }
+}
+
+TEST_CASE("up to eight digits are read at once as they are one by one")
+{
+    std::mt19937 random(8);
+    for (int round = 0; round < 200'000; ++round)
+    {
+        std::array<char, 8> characters;
+        const auto digits = random() % 9;
+        for (std::size_t place = 0; place < characters.size(); ++place)
+            characters[place] = static_cast<char>(place < digits ? '0' + static_cast<int>(random() % 10)
+                                                                 : static_cast<int>(random() % 256));
+        std::size_t count = 0;
+        std::uint64_t number = 0;
+        std::uint64_t scale = 1;
+        for (; count < characters.size() && characters[count] >= '0' && characters[count] <= '9'; ++count)
+        {
+            number = number * 10 + static_cast<std::uint64_t>(characters[count] - '0');
+            scale *= 10;
+        }
+        std::uint64_t word = 0;
+        for (std::size_t place = 0; place < characters.size(); ++place)
+            word |= std::uint64_t{static_cast<unsigned char>(characters[place])} << (8 * place);
+        const DigitsOfWord read(word);
+        if (read.count() != count || read.number() != number || read.scale() != scale)
+            FAIL("of ", std::string(characters.data(), characters.size()), ": ", read.count(), " digits, ",
+                 read.number());
+    }
+}
+
+TEST_CASE("digits end where they end, however many there are and whatever follows")
+{
+    for (std::size_t digits = 0; digits < 20; ++digits)
+    {
+        for (const std::string_view behind : {"", "}", ",", "e", "/", ":", ".0000000000", "}}}}}}}}}}}"})
+        {
+            const auto number = std::string("9876543210987654321").substr(0, digits);
+            const auto text = std::make_unique<char[]>(digits + behind.size());
+            std::memcpy(text.get(), number.data(), digits);
+            std::memcpy(text.get() + digits, behind.data(), behind.size());
+            JsonCursor cursor({text.get(), digits + behind.size()});
+            CAPTURE(number);
+            CAPTURE(behind);
+            CHECK(cursor.takeDigits() == (digits == 0 ? 0 : std::stoull(number)));
+            CHECK(cursor.position() == digits);
         }
     }
 }

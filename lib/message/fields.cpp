@@ -113,48 +113,33 @@ std::string_view toString(Field field) noexcept
 
 // What programs write: no space between the fields, and nearly all values are strings without escapes, or
 // whole numbers. Whatever else is right or wrong is read once more, from the beginning.
-bool Fields::readCompact(std::string_view text, JsonScanner& scanner)
+bool Fields::readCompact(std::string_view text, std::size_t maxDepth)
 {
-    const auto at = [&](std::size_t position) { return position < text.size() ? text[position] : '\0'; };
-    std::size_t position = 0;
-    if (at(position) != '{') return false;
+    JsonCursor cursor(text);
+    if (!cursor.take('{')) return false;
     do {
-        if (at(++position) != '"') return false;
-        const auto keyBegin = ++position;
-        position += plainLength(text, position);
-        if (at(position) != '"' || at(position + 1) != ':') return false;
-        const auto key = text.substr(keyBegin, position - keyBegin);
-        const auto begin = position += 2;
-        if (at(position) == '"')
+        if (!cursor.take('"')) return false;
+        const auto key = cursor.takePlain();
+        if (!cursor.take("\":")) return false;
+        const auto begin = cursor;
+        if (cursor.peek() >= '1' && cursor.peek() <= '9')
+            static_cast<void>(cursor.takeDigits());
+        else if (!cursor.takePlainString())
         {
-            ++position;
-            position += plainLength(text, position);
-            if (at(position) != '"') return false;
-            ++position;
+            JsonScanner scanner(cursor, maxDepth);
+            if (!scanner.scanValue(1)) return false;
+            cursor = scanner.cursor();
         }
-        else if (at(position) >= '1' && at(position) <= '9')
-        {
-            while (at(position) >= '0' && at(position) <= '9') ++position;
-        }
-        else
-        {
-            scanner.moveTo(position);
-            const auto value = scanner.scanValue(1);
-            if (!value) return false;
-            position += value->size();
-        }
-        if (at(position) != ',' && at(position) != '}') return false;
-        if (const auto field = fieldOf(key); field < fieldCount)
-            values_[field] = text.substr(begin, position - begin);
-    } while (text[position] == ',');
-    return position + 1 == text.size();
+        if (cursor.peek() != ',' && cursor.peek() != '}') return false;
+        if (const auto field = fieldOf(key); field < fieldCount) values_[field] = cursor.since(begin);
+    } while (cursor.take(','));
+    return cursor.take('}') && cursor.atEnd();
 }
 
 std::optional<JsonError> Fields::read(std::string_view text, std::size_t maxDepth)
 {
+    if (readCompact(text, maxDepth)) return std::nullopt;
     JsonScanner scanner(text, maxDepth);
-    if (readCompact(text, scanner)) return std::nullopt;
-    scanner = JsonScanner(text, maxDepth);
     const auto failed = [&](std::string_view expected)
     {
         static_cast<void>(scanner.fail(expected));

@@ -66,7 +66,7 @@ public:
     }
 
 private:
-    [[nodiscard]] bool readCompact(std::string_view text, JsonScanner& scanner);
+    [[nodiscard]] bool readCompact(std::string_view text, std::size_t maxDepth);
     void set(std::string_view escapedKey, std::string_view value);
 
     std::array<std::string_view, fieldCount> values_;

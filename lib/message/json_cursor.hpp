@@ -1,8 +1,12 @@
 #pragma once
 
-#include "message/plain_length.hpp"
+#include "message/digits_of_word.hpp"
+#include "message/string_stops.hpp"
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace strandcast
@@ -13,16 +17,13 @@ namespace strandcast
 class JsonCursor
 {
 public:
-    explicit JsonCursor(std::string_view text) noexcept
-        : begin_(text.data()),
-          at_(begin_),
-          end_(begin_ + text.size())
-    {
-    }
+    explicit JsonCursor(std::string_view text) noexcept : at_(text.data()), stops_(text) {}
 
-    [[nodiscard]] std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
-    void moveTo(std::size_t position) noexcept { at_ = begin_ + position; }
-    [[nodiscard]] bool atEnd() const noexcept { return at_ == end_; }
+    [[nodiscard]] std::size_t position() const noexcept
+    {
+        return static_cast<std::size_t>(at_ - stops_.begin());
+    }
+    [[nodiscard]] bool atEnd() const noexcept { return at_ == stops_.end(); }
 
     /// What lies between an earlier place and this one.
     [[nodiscard]] std::string_view since(const JsonCursor& earlier) const noexcept
@@ -31,7 +32,7 @@ public:
     }
 
     /// The character that is next; 0 at the end.
-    [[nodiscard]] char peek() const noexcept { return at_ < end_ ? *at_ : '\0'; }
+    [[nodiscard]] char peek() const noexcept { return atEnd() ? '\0' : *at_; }
 
     /// Goes on behind the character that is next; there is one.
     char next() noexcept { return *at_++; }
@@ -39,14 +40,24 @@ public:
     /// Takes `character` if it is next.
     [[nodiscard]] bool take(char character) noexcept
     {
-        if (at_ == end_ || *at_ != character) return false;
+        if (atEnd() || *at_ != character) return false;
         ++at_;
+        return true;
+    }
+
+    /// Takes a literal if it is next.
+    template <std::size_t sizeWithEnd>
+    [[nodiscard]] bool take(const char (&literal)[sizeWithEnd]) noexcept
+    {
+        constexpr auto size = sizeWithEnd - 1;
+        if (left() < size || std::memcmp(at_, literal, size) != 0) return false;
+        at_ += size;
         return true;
     }
 
     void skipSpace() noexcept
     {
-        for (; at_ < end_; ++at_)
+        for (; !atEnd(); ++at_)
         {
             const char character = *at_;
             if (character > ' ') return;  // as nearly all
@@ -54,23 +65,64 @@ public:
         }
     }
 
-    /// Up to what does not stand for itself in a string, or the end.
-    void skipPlain() noexcept { at_ = plainEnd(at_, begin_, end_); }
+    /// Takes up to what does not stand for itself in a string, or the end.
+    std::string_view takePlain() noexcept
+    {
+        const auto* const begin = at_;
+        at_ = stops_.next(begin);
+        return {begin, static_cast<std::size_t>(at_ - begin)};
+    }
 
     /// Takes a string without escapes, as most are; if another value is next, or none, it takes nothing.
     [[nodiscard]] bool takePlainString() noexcept
     {
         if (peek() != '"') return false;
-        const auto* const end = plainEnd(at_ + 1, begin_, end_);
-        if (end == end_ || *end != '"') return false;
-        at_ = end + 1;
+        const auto* const stop = stops_.next(at_ + 1);
+        if (stop == stops_.end() || *stop != '"') return false;
+        at_ = stop + 1;
         return true;
     }
 
+    /// Takes decimal digits: of fewer than twenty it gives the number.
+    [[gnu::always_inline]] std::uint64_t takeDigits() noexcept
+    {
+        std::uint64_t number = 0;
+        if constexpr (std::endian::native == std::endian::little)
+        {
+            while (left() >= wordSize)
+            {
+                const DigitsOfWord digits(wordAt(at_));
+                number = number * digits.scale() + digits.number();
+                at_ += digits.count();
+                if (digits.count() < wordSize) return number;
+            }
+            if (position() + left() >= wordSize && left() > 0)
+            {
+                // The last of the text, without those before.
+                const DigitsOfWord digits(wordAt(stops_.end() - wordSize) >> (8 * (wordSize - left())));
+                at_ += digits.count();
+                return number * digits.scale() + digits.number();
+            }
+        }
+        for (; !atEnd() && *at_ >= '0' && *at_ <= '9'; ++at_)
+            number = number * 10 + static_cast<std::uint64_t>(*at_ - '0');
+        return number;
+    }
+
 private:
-    const char* begin_;
+    static constexpr std::size_t wordSize = sizeof(std::uint64_t);
+
+    [[nodiscard]] static std::uint64_t wordAt(const char* at) noexcept
+    {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        return word;
+    }
+
+    [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(stops_.end() - at_); }
+
     const char* at_;
-    const char* end_;
+    StringStops stops_;
 };
 
 }  // namespace strandcast

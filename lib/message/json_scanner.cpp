@@ -1,6 +1,5 @@
 #include "message/json_scanner.hpp"
 
-#include "message/plain_length.hpp"
 #include "message/utf8_prefix.hpp"
 
 #include <fmt/format.h>
@@ -236,7 +235,7 @@ bool JsonScanner::scanAnyString() noexcept
     if (!take('"')) return failed("a string");
     for (;;)
     {
-        cursor_.skipPlain();
+        static_cast<void>(cursor_.takePlain());
         if (take('"')) return true;
         if (!take('\\')) return failed(atEnd() ? "the end of the string" : "no control character");
         if (!scanEscape()) return failed("an escape");
@@ -348,13 +347,12 @@ std::string unescapeJson(std::string_view escaped)
 void appendJsonString(std::string& out, std::string_view text)
 {
     out += '"';
-    while (!text.empty())
+    JsonCursor cursor(text);
+    for (;;)
     {
-        const auto plain = plainLength(text);
-        appendUtf8Run(out, text.substr(0, plain));
-        text.remove_prefix(plain);
-        if (text.empty()) break;
-        switch (const char character = text.front())
+        appendUtf8Run(out, cursor.takePlain());
+        if (cursor.atEnd()) break;
+        switch (const char character = cursor.next())
         {
         case '"': out += "\\\""; break;
         case '\\': out += "\\\\"; break;
@@ -365,7 +363,6 @@ void appendJsonString(std::string& out, std::string_view text)
             fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(character));
             break;
         }
-        text.remove_prefix(1);
     }
     out += '"';
 }

@@ -27,15 +27,24 @@ struct JsonError
 class JsonScanner
 {
 public:
-    JsonScanner(std::string_view text, std::size_t maxDepth) noexcept : cursor_(text), maxDepth_(maxDepth) {}
+    JsonScanner(std::string_view text, std::size_t maxDepth) noexcept
+        : JsonScanner(JsonCursor(text), maxDepth)
+    {
+    }
+
+    /// Goes on where `cursor` is.
+    JsonScanner(const JsonCursor& cursor, std::size_t maxDepth) noexcept
+        : cursor_(cursor),
+          maxDepth_(maxDepth)
+    {
+    }
+
+    [[nodiscard]] const JsonCursor& cursor() const noexcept { return cursor_; }
 
     void skipSpace() noexcept { cursor_.skipSpace(); }
 
     /// Takes `character` if it is next.
     [[nodiscard]] bool take(char character) noexcept { return cursor_.take(character); }
-
-    /// Goes on from a place of the text where a value is to begin.
-    void moveTo(std::size_t position) noexcept { cursor_.moveTo(position); }
 
     /// The character that is next; 0 at the end.
     [[nodiscard]] char peek() const noexcept { return cursor_.peek(); }

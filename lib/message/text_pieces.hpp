@@ -1,7 +1,7 @@
 #pragma once
 
 #include "message/json_scanner.hpp"
-#include "message/plain_length.hpp"
+#include "message/plain_ascii.hpp"
 
 #include <strandcast/message.hpp>
 

@@ -1,12 +1,9 @@
 #include "message/usual_message.hpp"
 
 #include "message/json_scanner.hpp"
-#include "message/plain_length.hpp"
 
-#include <bit>
 #include <chrono>
 #include <cstddef>
-#include <cstring>
 #include <string>
 
 namespace strandcast
@@ -15,139 +12,105 @@ namespace strandcast
 namespace
 {
 
-/// Takes piece after piece from the front of a text. What is not there is not taken.
-class Pieces
+// What takes pieces is inlined, so that the cursor lies in registers.
+
+/// A whole number above 0 of at most 15 digits: every way to read a number gives the same. 0 for any other.
+[[gnu::always_inline]] inline std::uint64_t takeNumber(JsonCursor& cursor) noexcept
 {
-public:
-    explicit Pieces(std::string_view text) noexcept : text_(text) {}
+    constexpr std::size_t exactDigits = 15;
+    const auto begin = cursor.position();
+    const bool isZeroFirst = cursor.peek() == '0';
+    const auto number = cursor.takeDigits();
+    const auto digits = cursor.position() - begin;
+    return digits == 0 || digits > exactDigits || isZeroFirst ? 0 : number;
+}
 
-    template <std::size_t sizeWithEnd>
-    [[nodiscard]] bool take(const char (&literal)[sizeWithEnd]) noexcept
-    {
-        constexpr auto size = sizeWithEnd - 1;
-        if (text_.size() - position_ < size) return false;
-        if (std::memcmp(text_.data() + position_, literal, size) != 0) return false;
-        position_ += size;
-        return true;
-    }
-
-    /// The characters of a string without escapes, behind its first quote; the other is not taken.
-    [[nodiscard]] std::string_view takeCharacters() noexcept
-    {
-        const auto begin = position_;
-        position_ += plainLength(text_, begin);
-        return text_.substr(begin, position_ - begin);
-    }
-
-    /// A whole number above 0 of at most 15 digits: every way to read a number gives the same. 0 for any
-    /// other.
-    [[nodiscard]] std::uint64_t takeNumber() noexcept
-    {
-        constexpr std::size_t exactDigits = 15;
-        std::uint64_t number = 0;
-        const auto begin = position_;
-        if constexpr (std::endian::native == std::endian::little)
-            if (text_.size() - begin >= 8 && areDigits(wordAt<std::uint64_t>(text_, begin)))
-            {
-                number = numberOf(wordAt<std::uint64_t>(text_, begin));
-                position_ += 8;
-            }
-        for (; position_ < text_.size() && isDigit(text_[position_]); ++position_)
-            number = number * 10 + static_cast<std::uint64_t>(text_[position_] - '0');
-        const auto digits = position_ - begin;
-        return digits == 0 || digits > exactDigits || text_[begin] == '0' ? 0 : number;
-    }
-
-    /// A value that lies in the message itself.
-    [[nodiscard]] std::optional<std::string_view> takeValue(std::size_t maxDepth) noexcept
-    {
-        JsonScanner scanner(text_, maxDepth);
-        scanner.moveTo(position_);
-        const auto value = scanner.scanValue(1);
-        if (value) position_ += value->size();
-        return value;
-    }
-
-    [[nodiscard]] bool atEnd() const noexcept { return position_ == text_.size(); }
-
-private:
-    // Eight characters at once, the first in the lowest byte.
-
-    static bool areDigits(std::uint64_t word) noexcept
-    {
-        constexpr std::uint64_t ones = 0x0101010101010101;
-        constexpr std::uint64_t high = 0xF0 * ones;
-        return (word & high) == 0x30 * ones && ((word + 0x06 * ones) & high) == 0x30 * ones;
-    }
-
-    static std::uint64_t numberOf(std::uint64_t digits) noexcept
-    {
-        // Pairs, then fours, then all: each step adds ten, a hundred or ten thousand times the half before.
-        digits &= 0x0F0F0F0F0F0F0F0F;
-        digits = digits * 10 + (digits >> 8);
-        digits = (digits & 0x00FF00FF00FF00FF) * 100 + ((digits >> 16) & 0x00FF00FF00FF00FF);
-        return ((digits & 0x0000FFFF) * 10'000 + ((digits >> 32) & 0x0000FFFF)) & 0xFFFFFFFF;
-    }
-
-    static bool isDigit(char character) noexcept { return character >= '0' && character <= '9'; }
-
-    std::string_view text_;
-    std::size_t position_ = 0;
-};
+/// A value that lies in the message itself.
+[[gnu::always_inline]] inline std::optional<std::string_view> takeValue(JsonCursor& cursor,
+                                                                        std::size_t maxDepth) noexcept
+{
+    JsonScanner scanner(cursor, maxDepth);
+    const auto value = scanner.scanValue(1);
+    cursor = scanner.cursor();
+    return value;
+}
 
 // Not 0 and so not there: a number that is to follow.
-bool takeSequenceNumber(Pieces& pieces, UsualMessage& message)
+[[gnu::always_inline]] inline bool takeSequenceNumber(JsonCursor& cursor, UsualMessage& message)
 {
-    if (!pieces.take(R"(,"sequenceNumber":)")) return true;
-    const auto number = pieces.takeNumber();
+    if (!cursor.take(R"(,"sequenceNumber":)")) return true;
+    const auto number = takeNumber(cursor);
     message.sequenceNumber = number;
     return number != 0;
 }
 
-bool takeReplay(Pieces& pieces, UsualMessage& message)
+[[gnu::always_inline]] inline bool takeReplay(JsonCursor& cursor, UsualMessage& message)
 {
-    if (!pieces.take(R"(,"replay":")")) return true;
-    message.replay = pieces.takeCharacters();
-    return pieces.take("\"");
+    if (!cursor.take(R"(,"replay":")")) return true;
+    message.replay = cursor.takePlain();
+    return cursor.take('"');
 }
 
-bool takeTopicAndData(Pieces& pieces, UsualMessage& message, std::size_t maxDepth)
+[[gnu::always_inline]] inline bool takeTopicAndData(JsonCursor& cursor, UsualMessage& message,
+                                                    std::size_t maxDepth)
 {
-    if (!pieces.take(R"(,"topic":")")) return false;
-    message.topic = pieces.takeCharacters();
-    if (!pieces.take("\"")) return false;
-    if (!pieces.take(R"(,"data":)")) return true;
-    message.data = pieces.takeValue(maxDepth);
+    if (!cursor.take(R"(,"topic":")")) return false;
+    message.topic = cursor.takePlain();
+    if (!cursor.take('"')) return false;
+    if (!cursor.take(R"(,"data":)")) return true;
+    message.data = takeValue(cursor, maxDepth);
     return message.data.has_value();
 }
 
-bool takeFields(Pieces& pieces, UsualMessage& message, std::size_t maxDepth, ProtocolVersion version)
+[[gnu::always_inline]] inline bool takeFields(JsonCursor& cursor, UsualMessage& message, std::size_t maxDepth,
+                                              ProtocolVersion version)
 {
     switch (message.type)
     {
     case MessageType::event:
-        return takeTopicAndData(pieces, message, maxDepth) && takeSequenceNumber(pieces, message) &&
-               (version == ProtocolVersion::v1_0 || takeReplay(pieces, message));
+        return takeTopicAndData(cursor, message, maxDepth) && takeSequenceNumber(cursor, message) &&
+               (version == ProtocolVersion::v1_0 || takeReplay(cursor, message));
     case MessageType::publish:
-        if (!takeTopicAndData(pieces, message, maxDepth)) return false;
-        message.broadcast = pieces.take(R"(,"broadcast":true)");
+        if (!takeTopicAndData(cursor, message, maxDepth)) return false;
+        message.broadcast = cursor.take(R"(,"broadcast":true)");
         // As clients write it that leave nothing out.
-        if (!message.broadcast) static_cast<void>(pieces.take(R"(,"broadcast":false)"));
+        if (!message.broadcast) static_cast<void>(cursor.take(R"(,"broadcast":false)"));
         return true;
     default:
-        if (!pieces.take(R"(,"messageId":")")) return false;
-        message.topic = pieces.takeCharacters();
-        if (!pieces.take(R"(","success":true)")) return false;
-        return version == ProtocolVersion::v1_0 || takeSequenceNumber(pieces, message);
+        if (!cursor.take(R"(,"messageId":")")) return false;
+        message.topic = cursor.takePlain();
+        if (!cursor.take(R"(","success":true)")) return false;
+        return version == ProtocolVersion::v1_0 || takeSequenceNumber(cursor, message);
     }
 }
 
-std::optional<MessageType> takeType(Pieces& pieces)
+[[gnu::always_inline]] inline std::optional<MessageType> takeType(JsonCursor& cursor)
 {
-    if (pieces.take(R"(event","version":"1.)")) return MessageType::event;
-    if (pieces.take(R"(publish","version":"1.)")) return MessageType::publish;
-    if (pieces.take(R"(ack","version":"1.)")) return MessageType::ack;
+    if (cursor.take(R"(event","version":"1.)")) return MessageType::event;
+    if (cursor.take(R"(publish","version":"1.)")) return MessageType::publish;
+    if (cursor.take(R"(ack","version":"1.)")) return MessageType::ack;
     return std::nullopt;
+}
+
+[[gnu::always_inline]] inline bool takeMessage(JsonCursor cursor, UsualMessage& message,
+                                               const ParseLimits& limits)
+{
+    if (!cursor.take(R"({"id":")")) return false;
+    message.id = cursor.takePlain();
+    if (message.id.empty() || !cursor.take(R"(","type":")")) return false;
+    const auto type = takeType(cursor);
+    if (!type) return false;
+    message.type = *type;
+    auto version = ProtocolVersion::v1_0;
+    if (!cursor.take(R"(0.0","timestamp":)"))
+    {
+        version = ProtocolVersion::v1_1;
+        if (limits.newest < version || !cursor.take(R"(1.0","timestamp":)")) return false;
+    }
+    const auto timestamp = takeNumber(cursor);
+    if (timestamp == 0) return false;
+    message.timestamp = Timestamp(std::chrono::milliseconds(timestamp));
+    return takeFields(cursor, message, limits.maxDepth, version) && cursor.take('}') && cursor.atEnd();
 }
 
 std::optional<Json> dataOf(const UsualMessage& usual)
@@ -198,26 +161,8 @@ std::variant<Message, Refusal> ackOf(const UsualMessage& usual)
 
 std::optional<UsualMessage> readUsualMessage(std::string_view text, const ParseLimits& limits)
 {
-    Pieces pieces(text);
-    std::optional<UsualMessage> read(std::in_place);
-    auto& message = *read;
-    if (!pieces.take(R"({"id":")")) return std::nullopt;
-    message.id = pieces.takeCharacters();
-    if (message.id.empty() || !pieces.take(R"(","type":")")) return std::nullopt;
-    const auto type = takeType(pieces);
-    if (!type) return std::nullopt;
-    message.type = *type;
-    auto version = ProtocolVersion::v1_0;
-    if (!pieces.take(R"(0.0","timestamp":)"))
-    {
-        version = ProtocolVersion::v1_1;
-        if (limits.newest < version || !pieces.take(R"(1.0","timestamp":)")) return std::nullopt;
-    }
-    const auto timestamp = pieces.takeNumber();
-    if (timestamp == 0) return std::nullopt;
-    message.timestamp = Timestamp(std::chrono::milliseconds(timestamp));
-    if (!takeFields(pieces, message, limits.maxDepth, version) || !pieces.take("}") || !pieces.atEnd())
-        return std::nullopt;
+    std::optional<UsualMessage> read(std::in_place);  // where it is returned
+    if (!takeMessage(JsonCursor(text), *read, limits)) read.reset();
     return read;
 }
 
