@@ -130,31 +130,42 @@ void PeerConnection::handleEvents()
 {
     while (state_ != State::over && !isPaused())
     {
-        const auto event = protocol_.nextEvent();
-        if (!event) return;
-        try
-        {
-            handle(*event);
-        }
-        catch (const std::exception&)
-        {
-            // Out of memory, as it must be: this peer's connection ends, and nobody else's.
-            closeWithoutEvents({CloseCode::internalError, "Internal error"});
-        }
+        if (const auto text = protocol_.nextWholeText())
+            attempt([&] { handle(*text); });
+        else if (const auto event = protocol_.nextEvent())
+            attempt([&] { handle(*event); });
+        else
+            return;
         // Answers and Pongs keep their order: what the protocol says to this event goes before what the next
         // one asks.
         takeOutput();
     }
 }
 
+template <typename Handling>
+void PeerConnection::attempt(Handling handling)
+{
+    try
+    {
+        handling();
+    }
+    catch (const std::exception&)
+    {
+        // Out of memory, as it must be: this peer's connection ends, and nobody else's.
+        closeWithoutEvents({CloseCode::internalError, "Internal error"});
+    }
+}
+
+void PeerConnection::handle(std::string_view text)
+{
+    if (state_ == State::open) handler_.onText(text);
+}
+
 void PeerConnection::handle(const ProtocolEvent& event)
 {
     std::visit(
         Overloaded{
-            [this](const TextReceived& message)
-            {
-                if (state_ == State::open) handler_.onText(message.text);
-            },
+            [this](const TextReceived& message) { handle(message.text); },
             [this](const BinaryReceived& message)
             {
                 if (state_ == State::open) handler_.onBinary(message.bytes);

@@ -205,6 +205,9 @@ private:
     [[nodiscard]] Turn readTurn();
     void received(std::span<std::byte> bytes);
     void handleEvents();
+    template <typename Handling>
+    void attempt(Handling handling);
+    void handle(std::string_view text);
     void handle(const ProtocolEvent& event);
     void peerClosed(CloseReason reason);
     void failed(CloseReason reason);

@@ -103,28 +103,33 @@ bool Protocol::hasRetained() const noexcept
     return !std::holds_alternative<NeedMore>(decodeFrameHeader(unread_));
 }
 
-// At once what nearly every frame is. Nothing is taken where it is anything else, or wrong.
-std::optional<ProtocolEvent> Protocol::readWholeText()
+std::optional<std::string_view> Protocol::nextWholeText()
 {
     if (assembler_ || closeSent_ || limits_.maxFramesPerMessage == 0) return std::nullopt;
     const bool isMasked = role_ == Role::server;
     const auto frame = decodeWholeText(unread_, isMasked);
     if (!frame || frame->payloadSize > maxMessageSize_) return std::nullopt;
     const auto payload = unread_.subspan(frame->headerSize, frame->payloadSize);
-    if (isMasked)
+    const auto unmask = [&]
     {
+        if (!isMasked) return;
         Mask mask;
         std::memcpy(mask.data(), payload.data() - mask.size(), mask.size());
         applyMask(payload, mask);
+    };
+    unmask();
+    if (!isUtf8(payload))
+    {
+        unmask();  // as it came: it is read once more
+        return std::nullopt;
     }
     unread_ = unread_.subspan(frame->headerSize + frame->payloadSize);
-    if (!isUtf8(payload)) return fail(notUtf8());
-    return TextReceived{asText(payload)};
+    return asText(payload);
 }
 
 std::optional<ProtocolEvent> Protocol::readFrame()
 {
-    if (auto text = readWholeText()) return text;
+    if (const auto text = nextWholeText()) return TextReceived{*text};
     const auto decoded = decodeFrameHeader(unread_);
     if (const auto* const error = std::get_if<FrameError>(&decoded))
         return fail({CloseCode::protocolError, std::string(error->what)});

@@ -94,6 +94,11 @@ public:
     /// (section 1.4), and Pings are not answered; after the peer's, or a failure, nothing comes any more.
     [[nodiscard]] std::optional<ProtocolEvent> nextEvent();
 
+    /// The next event if it is what nearly every one is: a text in one frame that is here as a whole.
+    /// Otherwise nothing is taken, and nextEvent() says what comes next. The view lasts as those of events
+    /// do.
+    [[nodiscard]] std::optional<std::string_view> nextWholeText();
+
     /// Makes what nextEvent() has not read the protocol's own, so that the bytes given to receive() may go.
     void retain();
 
@@ -133,7 +138,6 @@ public:
 
 private:
     [[nodiscard]] std::optional<ProtocolEvent> readFrame();
-    [[nodiscard]] std::optional<ProtocolEvent> readWholeText();
     [[nodiscard]] std::optional<FrameError> judge(const FrameHeader& header) const noexcept;
     [[nodiscard]] std::optional<CloseReason> judgeSize(const FrameHeader& header) const;
     [[nodiscard]] std::optional<ProtocolEvent> wholeFrame(const FrameHeader& header,

@@ -8,30 +8,51 @@ namespace strandcast
 namespace
 {
 
-constexpr std::uint64_t highBits = 0x8080808080808080;
+constexpr std::size_t stepSize = 16;
 
-/// Whether the next `count` words are ASCII; one test for all of them.
+#ifdef __SSE2__
+
+/// Whether the next `count` steps are ASCII; one test for all of them.
 template <std::size_t count>
 bool areAscii(const std::byte* bytes) noexcept
 {
-    std::uint64_t words[count];
+    // The compilers' own vectors: no header is needed.
+    using Step = char __attribute__((vector_size(stepSize)));
+    Step all{};
+    for (std::size_t index = 0; index < count; ++index)
+    {
+        Step step;
+        std::memcpy(&step, bytes + index * stepSize, sizeof step);
+        all |= step;
+    }
+    return __builtin_ia32_pmovmskb128(all) == 0;
+}
+
+#else
+
+/// Whether the next `count` steps are ASCII; one test for all of them.
+template <std::size_t count>
+bool areAscii(const std::byte* bytes) noexcept
+{
+    std::uint64_t words[count * stepSize / sizeof(std::uint64_t)];
     std::memcpy(words, bytes, sizeof words);
     std::uint64_t all = 0;
     for (const auto word : words) all |= word;
-    return (all & highBits) == 0;
+    return (all & 0x8080808080808080) == 0;
 }
 
-// How many bytes at the front are ASCII, in steps of a word, or all of them.
-std::size_t asciiWords(const std::byte* bytes, std::size_t size) noexcept
+#endif
+
+// How many bytes at the front are ASCII, in steps, or all of them.
+std::size_t asciiSteps(const std::byte* bytes, std::size_t size) noexcept
 {
-    constexpr std::size_t word = sizeof(std::uint64_t);
+    if (size < stepSize) return 0;
     std::size_t done = 0;
-    while (size - done >= 8 * word && areAscii<8>(bytes + done)) done += 8 * word;
-    while (size - done >= 2 * word && areAscii<2>(bytes + done)) done += 2 * word;
-    while (size - done >= word && areAscii<1>(bytes + done)) done += word;
-    if (size < word || size - done >= word) return done;
+    while (size - done >= 4 * stepSize && areAscii<4>(bytes + done)) done += 4 * stepSize;
+    while (size - done >= stepSize && areAscii<1>(bytes + done)) done += stepSize;
+    if (size - done >= stepSize) return done;
     // What is left over, with some of what was looked at before.
-    return areAscii<1>(bytes + size - word) ? size : done;
+    return areAscii<1>(bytes + size - stepSize) ? size : done;
 }
 
 }  // namespace
@@ -42,7 +63,7 @@ bool Utf8Validator::accept(std::span<const std::byte> bytes) noexcept
     const std::byte* const end = at + bytes.size();
     while (at != end)
     {
-        if (left_ == 0) at += asciiWords(at, static_cast<std::size_t>(end - at));
+        if (left_ == 0) at += asciiSteps(at, static_cast<std::size_t>(end - at));
         if (at == end) break;
         const auto byte = static_cast<std::uint8_t>(*at++);
         if (left_ == 0)
