@@ -1,16 +1,32 @@
 #include "client/delivery_queue.hpp"
 
 #include <cstring>
-#include <string>
+#include <new>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 
 namespace strandcast
 {
 
-/// What lies in the queue: how it begins, and then the strings of an event, one behind the other.
+namespace
+{
+
+std::size_t sizeOf(const std::optional<std::string_view>& text) noexcept
+{
+    return text ? text->size() : 0;
+}
+
+/// An event that is made where it is put, and not moved there.
+struct Making
+{
+    EventView event;
+    operator EventMessage() const { return messageOf(event); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace
+
+/// What lies in the queue: this, and then the strings of an event, one behind the other.
 struct DeliveryQueue::Piece
 {
     enum class Kind : std::uint8_t
@@ -20,106 +36,99 @@ struct DeliveryQueue::Piece
         resumed,
     };
 
-    /// As it lies in the queue, byte by byte.
-    struct Head
+    Kind kind = Kind::event;
+    Gap::Reason reason = Gap::Reason::dropped;
+    bool hasNumber = false;
+    bool hasData = false;
+    bool hasReplay = false;
+    bool hasWireText = false;
+    bool live = false;
+    bool more = false;
+    std::uint64_t number = 0;  // the event's sequence number, or how many were missed
+    Timestamp timestamp = {};
+    std::size_t idSize = 0;
+    std::size_t topicSize = 0;
+    std::size_t dataSize = 0;
+    std::size_t replaySize = 0;
+    std::size_t wireTextSize = 0;
+
+    /// Of an event, but for the strings.
+    [[nodiscard]] static Piece of(const EventView& event) noexcept;
+    void writeStrings(const EventView& event) noexcept;
+
+    [[nodiscard]] static Piece of(const Gap& gap) noexcept
     {
-        Kind kind = Kind::event;
-        Gap::Reason reason = Gap::Reason::dropped;
-        bool hasNumber = false;
-        bool hasData = false;
-        bool hasReplay = false;
-        bool hasWireText = false;
-        bool live = false;
-        bool more = false;
-        std::uint64_t number = 0;  // the event's sequence number, or how many were missed
-        Timestamp timestamp = {};
-        std::size_t idSize = 0;
-        std::size_t topicSize = 0;
-        std::size_t dataSize = 0;
-        std::size_t replaySize = 0;
-        std::size_t wireTextSize = 0;
-    };
-    static_assert(std::is_trivially_copyable_v<Head>);
+        return {.kind = Kind::gap,
+                .reason = gap.reason,
+                .hasNumber = gap.missed.has_value(),
+                .number = gap.missed.value_or(0)};
+    }
 
-    Head head;
-    EventView event;  // its strings; the rest is in the head
-
-    explicit Piece(Kind kind) : head{.kind = kind} {}
-    explicit Piece(const EventView& view);
-    explicit Piece(const Gap& gap);
-    /// What lies at `bytes`, and stays there.
-    explicit Piece(const char* bytes);
-
+    /// With so many bytes of strings, and so much more that another can follow.
+    [[nodiscard]] static std::size_t size(std::size_t strings) noexcept
+    {
+        return sizeof(Piece) + (strings + alignof(Piece) - 1) / alignof(Piece) * alignof(Piece);
+    }
     [[nodiscard]] std::size_t size() const noexcept
     {
-        return sizeof head + head.idSize + head.topicSize + head.dataSize + head.replaySize +
-               head.wireTextSize;
+        return size(idSize + topicSize + dataSize + replaySize + wireTextSize);
     }
-    void write(char* out) const noexcept;
 
-    [[nodiscard]] Gap gap() const
-    {
-        return {head.hasNumber ? std::optional(head.number) : std::nullopt, head.reason};
-    }
+    /// What an event's strings say is where they lie.
+    [[nodiscard]] EventView event() const noexcept;
+
+    [[nodiscard]] Gap gap() const { return {hasNumber ? std::optional(number) : std::nullopt, reason}; }
 };
 
-DeliveryQueue::Piece::Piece(const EventView& view)
-    : head{.hasNumber = view.sequenceNumber.has_value(),
-           .hasData = view.data.has_value(),
-           .hasReplay = view.replay.has_value(),
-           .hasWireText = view.wireText.has_value(),
-           .live = view.live,
-           .more = view.more,
-           .number = view.sequenceNumber.value_or(0),
-           .timestamp = view.timestamp,
-           .idSize = view.id.size(),
-           .topicSize = view.topic.size(),
-           .dataSize = view.data ? view.data->size() : 0,
-           .replaySize = view.replay ? view.replay->size() : 0,
-           .wireTextSize = view.wireText ? view.wireText->size() : 0},
-      event(view)
+DeliveryQueue::Piece DeliveryQueue::Piece::of(const EventView& event) noexcept
 {
+    return {.hasNumber = event.sequenceNumber.has_value(),
+            .hasData = event.data.has_value(),
+            .hasReplay = event.replay.has_value(),
+            .hasWireText = event.wireText.has_value(),
+            .live = event.live,
+            .more = event.more,
+            .number = event.sequenceNumber.value_or(0),
+            .timestamp = event.timestamp,
+            .idSize = event.id.size(),
+            .topicSize = event.topic.size(),
+            .dataSize = sizeOf(event.data),
+            .replaySize = sizeOf(event.replay),
+            .wireTextSize = sizeOf(event.wireText)};
 }
 
-DeliveryQueue::Piece::Piece(const Gap& gap)
-    : head{.kind = Kind::gap,
-           .reason = gap.reason,
-           .hasNumber = gap.missed.has_value(),
-           .number = gap.missed.value_or(0)}
+void DeliveryQueue::Piece::writeStrings(const EventView& event) noexcept
 {
+    auto* out = reinterpret_cast<char*>(this + 1);
+    const auto put = [&](std::string_view text)
+    {
+        if (text.empty()) return;
+        std::memcpy(out, text.data(), text.size());
+        out += text.size();
+    };
+    put(event.id);
+    put(event.topic);
+    if (event.data) put(*event.data);
+    if (event.replay) put(*event.replay);
+    if (event.wireText) put(*event.wireText);
 }
 
-DeliveryQueue::Piece::Piece(const char* bytes)
+EventView DeliveryQueue::Piece::event() const noexcept
 {
-    std::memcpy(&head, bytes, sizeof head);
-    if (head.kind != Kind::event) return;
-    bytes += sizeof head;
+    const auto* bytes = reinterpret_cast<const char*>(this + 1);
     const auto take = [&](std::size_t size)
     { return std::string_view(std::exchange(bytes, bytes + size), size); };
-    event.timestamp = head.timestamp;
-    event.live = head.live;
-    event.more = head.more;
-    if (head.hasNumber) event.sequenceNumber = head.number;
-    event.id = take(head.idSize);
-    event.topic = take(head.topicSize);
-    if (head.hasData) event.data = take(head.dataSize);
-    if (head.hasReplay) event.replay = take(head.replaySize);
-    if (head.hasWireText) event.wireText = take(head.wireTextSize);
-}
-
-void DeliveryQueue::Piece::write(char* out) const noexcept
-{
-    const auto put = [&](const void* bytes, std::size_t size)
-    {
-        if (size > 0) std::memcpy(out, bytes, size);
-        out += size;
-    };
-    put(&head, sizeof head);
-    put(event.id.data(), head.idSize);
-    put(event.topic.data(), head.topicSize);
-    if (event.data) put(event.data->data(), head.dataSize);
-    if (event.replay) put(event.replay->data(), head.replaySize);
-    if (event.wireText) put(event.wireText->data(), head.wireTextSize);
+    EventView event;
+    event.id = take(idSize);
+    event.timestamp = timestamp;
+    event.topic = take(topicSize);
+    if (hasData) event.data = take(dataSize);
+    if (hasNumber) event.sequenceNumber = number;
+    event.live = live;
+    if (hasReplay) event.replay = take(replaySize);
+    event.more = more;
+    if (hasWireText) event.wireText = take(wireTextSize);
+    return event;
 }
 
 DeliveryQueue::DeliveryQueue(ShardExecutor executor, std::size_t capacity, std::size_t maxBytes)
@@ -131,24 +140,27 @@ DeliveryQueue::DeliveryQueue(ShardExecutor executor, std::size_t capacity, std::
 
 bool DeliveryQueue::push(const EventView& event)
 {
-    const auto kept = keep(Piece(event));
+    const auto strings = event.id.size() + event.topic.size() + sizeOf(event.data) + sizeOf(event.replay) +
+                         sizeOf(event.wireText);
+    const auto kept = keep(Piece::size(strings),
+                           [&](char* out) { (new (out) Piece(Piece::of(event)))->writeStrings(event); });
     if (kept == Kept::yes) changed_.count();
     return kept != Kept::closed;
 }
 
 bool DeliveryQueue::push(const Gap& gap)
 {
-    return pushAndWake(Piece(gap));
+    return pushAndWake(Piece::of(gap));
 }
 
 bool DeliveryQueue::push(Resumed)
 {
-    return pushAndWake(Piece(Piece::Kind::resumed));
+    return pushAndWake({.kind = Piece::Kind::resumed});
 }
 
 bool DeliveryQueue::pushAndWake(const Piece& piece)
 {
-    const auto kept = keep(piece);
+    const auto kept = keep(piece.size(), [&](char* out) { new (out) Piece(piece); });
     if (kept == Kept::yes) changed_.change();
     return kept != Kept::closed;
 }
@@ -165,27 +177,27 @@ void DeliveryQueue::wakeReaderLater()
     changed_.wakeLater();
 }
 
-DeliveryQueue::Kept DeliveryQueue::keep(const Piece& piece)
+template <typename Write>
+DeliveryQueue::Kept DeliveryQueue::keep(std::size_t size, Write write)
 {
     const std::lock_guard lock(mutex_);
     if (closed_) return Kept::closed;
     if (ended_) return Kept::ended;
-    const auto size = piece.size();
-    piece.write(pieces_.add(size));
+    write(pieces_.add(size));
     ++count_;
     bytes_ += size;
     while (count_ > 1 && (count_ > capacity_ || bytes_ > maxBytes_)) dropOldest();
     return Kept::yes;
 }
 
-DeliveryQueue::Piece DeliveryQueue::front() const
+const DeliveryQueue::Piece& DeliveryQueue::front() const noexcept
 {
-    return Piece(pieces_.front());
+    return *std::launder(reinterpret_cast<const Piece*>(pieces_.front()));
 }
 
-void DeliveryQueue::remove(const Piece& piece) noexcept
+void DeliveryQueue::removeFront() noexcept
 {
-    const auto size = piece.size();
+    const auto size = front().size();
     pieces_.remove(size);
     --count_;
     bytes_ -= size;
@@ -193,18 +205,17 @@ void DeliveryQueue::remove(const Piece& piece) noexcept
 
 void DeliveryQueue::dropOldest()
 {
-    const auto oldest = front();
     ++dropped_;
-    mergeIntoGap(oldest);
-    remove(oldest);
+    mergeIntoGap(front());
+    removeFront();
 }
 
 // Gaps side by side are one, and of unknown size if one of them is.
 void DeliveryQueue::mergeIntoGap(const Piece& dropped)
 {
-    if (dropped.head.kind == Piece::Kind::resumed) return;
+    if (dropped.kind == Piece::Kind::resumed) return;
     if (!inPlace_) inPlace_ = Gap{0, Gap::Reason::dropped};
-    const auto other = dropped.head.kind == Piece::Kind::event ? Gap{1, Gap::Reason::dropped} : dropped.gap();
+    const auto other = dropped.kind == Piece::Kind::event ? Gap{1, Gap::Reason::dropped} : dropped.gap();
     if (inPlace_->missed && other.missed)
         *inPlace_->missed += *other.missed;
     else
@@ -222,16 +233,14 @@ std::optional<Delivery> DeliveryQueue::tryTake()
         return taken;
     }
     if (count_ == 0) return taken;
-    const auto oldest = front();
-    switch (oldest.head.kind)
+    const auto& oldest = front();
+    switch (oldest.kind)
     {
-    case Piece::Kind::event:
-        fill(std::get<EventMessage>(taken.emplace(std::in_place_type<EventMessage>)), oldest.event);
-        break;
+    case Piece::Kind::event: taken.emplace(std::in_place_type<EventMessage>, Making{oldest.event()}); break;
     case Piece::Kind::gap: taken = oldest.gap(); break;
     case Piece::Kind::resumed: taken = Resumed(); break;
     }
-    remove(oldest);
+    removeFront();
     return taken;
 }
 

@@ -69,9 +69,10 @@ private:
     };
 
     [[nodiscard]] bool pushAndWake(const Piece& piece);
-    [[nodiscard]] Kept keep(const Piece& piece);
-    [[nodiscard]] Piece front() const;
-    void remove(const Piece& piece) noexcept;
+    template <typename Write>
+    [[nodiscard]] Kept keep(std::size_t size, Write write);
+    [[nodiscard]] const Piece& front() const noexcept;
+    void removeFront() noexcept;
     void dropOldest();
     void mergeIntoGap(const Piece& dropped);
 

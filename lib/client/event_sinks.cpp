@@ -127,8 +127,7 @@ std::vector<std::shared_ptr<EventTap>> EventSinks::taps() const
 
 void EventSinks::tellTaps(const EventView& event) const
 {
-    EventMessage message;
-    fill(message, event);
+    const auto message = messageOf(event);
     for (const auto& tap : taps()) tap->heard(message);
 }
 

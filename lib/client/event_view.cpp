@@ -13,6 +13,13 @@ std::optional<std::string_view> textOf(const std::optional<Json>& json)
     return json ? std::optional<std::string_view>(json->text()) : std::nullopt;
 }
 
+std::optional<Json> jsonOf(const std::optional<std::string_view>& text)
+{
+    std::optional<Json> json;
+    if (text) json.emplace(Json::fromValidText(std::string(*text)));
+    return json;
+}
+
 }  // namespace
 
 EventView viewOf(const EventMessage& event)
@@ -38,17 +45,17 @@ EventView viewOf(const UsualMessage& event)
             .replay = event.replay};
 }
 
-void fill(EventMessage& event, const EventView& view)
+EventMessage messageOf(const EventView& view)
 {
-    event.id = std::string(view.id);
-    event.timestamp = view.timestamp;
-    event.topic = std::string(view.topic);
-    if (view.data) event.data.emplace(Json::fromValidText(std::string(*view.data)));
-    event.sequenceNumber = view.sequenceNumber;
-    event.live = view.live;
-    if (view.replay) event.replay.emplace(*view.replay);
-    event.more = view.more;
-    if (view.wireText) event.wireText.emplace(Json::fromValidText(std::string(*view.wireText)));
+    return {.id = std::string(view.id),
+            .timestamp = view.timestamp,
+            .topic = std::string(view.topic),
+            .data = jsonOf(view.data),
+            .sequenceNumber = view.sequenceNumber,
+            .live = view.live,
+            .replay = view.replay ? std::optional<std::string>(*view.replay) : std::nullopt,
+            .more = view.more,
+            .wireText = jsonOf(view.wireText)};
 }
 
 }  // namespace strandcast

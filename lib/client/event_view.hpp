@@ -29,7 +29,7 @@ struct EventView
 [[nodiscard]] EventView viewOf(const EventMessage& event);
 [[nodiscard]] EventView viewOf(const UsualMessage& event);
 
-/// Makes `event`, which is a new one, of the view's fields, with memory of its own.
-void fill(EventMessage& event, const EventView& view);
+/// The event with memory of its own.
+[[nodiscard]] EventMessage messageOf(const EventView& view);
 
 }  // namespace strandcast
