@@ -79,6 +79,7 @@ void EventSinks::takeNew()
 
 void EventSinks::take(Sink&& added)
 {
+    isLastKnown_ = false;
     const auto number = ++lastNumber_;
     const auto& sink = deliveries_.emplace(number, std::move(added)).first->second;
     for (const auto& pattern : sink.patterns) byPattern_.insert(pattern.text(), number);
@@ -136,12 +137,23 @@ void EventSinks::push(const EventView& event)
     if (hasTaps_) tellTaps(event);
     takeNew();
     if (event.replay) return pushReplayed(event);
-    const auto matching = byPattern_.match(event.topic);
+    const auto matching = matchingOf(event.topic);
     if (matching.size() == 1 && ofEverything_.empty()) return give(matching.front(), event);
     // Copied: who is found to be gone is taken out of where it was found.
     recipients_.assign(matching.begin(), matching.end());
     recipients_.insert(recipients_.end(), ofEverything_.begin(), ofEverything_.end());
     for (const auto number : recipients_) give(number, event);
+}
+
+// Events come in runs of one topic.
+std::span<const std::uint64_t> EventSinks::matchingOf(std::string_view topic)
+{
+    if (isLastKnown_ && topic == lastTopic_) return lastMatching_;
+    isLastKnown_ = false;
+    lastTopic_ = topic;
+    lastMatching_ = byPattern_.match(topic);
+    isLastKnown_ = true;
+    return lastMatching_;
 }
 
 void EventSinks::wakeReaders()
@@ -164,7 +176,7 @@ void EventSinks::push(const Gap& gap, const std::string& topic)
 {
     for (const auto& tap : taps()) tap->missed(topic);
     takeNew();
-    const auto matching = byPattern_.match(topic);
+    const auto matching = matchingOf(topic);
     recipients_.assign(matching.begin(), matching.end());
     recipients_.insert(recipients_.end(), ofEverything_.begin(), ofEverything_.end());
     for (const auto number : recipients_) give(number, gap);
@@ -237,6 +249,7 @@ void EventSinks::endAll() noexcept
     for (const auto& known : deliveries_) insist([&] { known.second.queue->end(); });
     deliveries_.clear();
     replays_.clear();
+    isLastKnown_ = false;
     byPattern_ = {};
     ofEverything_.clear();
     std::vector<std::shared_ptr<EventTap>> told;
@@ -265,6 +278,7 @@ std::size_t EventSinks::size() const
 
 void EventSinks::forget(std::map<std::uint64_t, Sink>::iterator sink)
 {
+    isLastKnown_ = false;
     for (const auto& pattern : sink->second.patterns) byPattern_.erase(pattern.text(), sink->first);
     ofEverything_.erase(sink->first);
     if (!sink->second.replay.empty()) replays_.erase(sink->second.replay);

@@ -19,7 +19,9 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace strandcast
@@ -100,6 +102,7 @@ private:
     void tellTaps(const EventView& event) const;
     void takeNew();
     void take(Sink&& added);
+    [[nodiscard]] std::span<const std::uint64_t> matchingOf(std::string_view topic);
     void pushReplayed(const EventView& event);
     void give(std::uint64_t number, const EventView& event);
     void give(std::uint64_t number, const Gap& gap);
@@ -114,6 +117,9 @@ private:
     std::vector<std::shared_ptr<DeliveryQueue>> toBeWoken_;
     std::map<std::uint64_t, Sink> deliveries_;
     Trie<std::uint64_t> byPattern_;
+    std::string lastTopic_;                        // that byPattern_ was asked for
+    std::span<const std::uint64_t> lastMatching_;  // what it said
+    bool isLastKnown_ = false;                     // and would say again
     std::set<std::uint64_t> ofEverything_;
     std::map<std::string, std::uint64_t, std::less<>> replays_;  // by the ids of their requests
     std::vector<std::uint64_t> recipients_;

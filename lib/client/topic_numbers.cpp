@@ -40,6 +40,7 @@ void TopicNumbers::unsubscribed(const std::vector<std::string>& topics)
 
 void TopicNumbers::beginAnew()
 {
+    last_ = nullptr;
     recent_.clear();
     older_.clear();
     unsubscribed_ = {};
@@ -52,14 +53,26 @@ bool TopicNumbers::isCertain(std::string_view topic)
     return unsubscribed_.size() == 0 || unsubscribed_.match(topic).empty();
 }
 
+void TopicNumbers::makeOlder()
+{
+    last_ = nullptr;
+    older_ = std::exchange(recent_, {});
+}
+
 // What is there of the topic, or that this is its first event.
 TopicNumbers::Topic& TopicNumbers::find(std::string_view topic, std::uint64_t number)
 {
-    if (const auto found = recent_.find(topic); found != recent_.end()) return found->second;
-    if (recent_.size() >= maxTopics_) older_ = std::exchange(recent_, {});
-    const auto found = older_.find(topic);
-    return recent_.emplace(std::string(topic), found == older_.end() ? Topic{.last = number} : found->second)
-        .first->second;
+    // Events come in runs of one topic.
+    if (last_ && last_->first == topic) return last_->second;
+    auto found = recent_.find(topic);
+    if (found == recent_.end())
+    {
+        if (recent_.size() >= maxTopics_) makeOlder();
+        const auto older = older_.find(topic);
+        found = recent_.emplace(topic, older == older_.end() ? Topic{.last = number} : older->second).first;
+    }
+    last_ = &*found;
+    return found->second;
 }
 
 }  // namespace strandcast
