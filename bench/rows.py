@@ -59,12 +59,12 @@ def crossing(batches, build):
     return [[(servers.run([build / 'bench' / 'crossing', batches, 100_000])['cpu'], None)]]
 
 
-def received(window, events, build):
+def received(kinds, window, events, build):
     def sample(kind):
         return servers.run([build / 'bench' / 'client', 'events', kind, window, 128, events, servers.OTHER_CORE],
                            servers.CORE)['cpu']
     raw = sample('raw')
-    return [[(sample('strandcast'), raw)]]
+    return [[(sample(kind), raw)] for kind in kinds]
 
 
 def published(build):
@@ -104,8 +104,9 @@ NETWORK = [
 ]
 
 CLIENT = [
-    Work([Row('client: an event, 16 at a time', goal=1.5)], functools.partial(received, 16, 1_000_000)),
-    Work([Row('client: an event, one at a time', goal=1.5)], functools.partial(received, 1, 100_000)),
+    Work([Row('client: an event, 16 at a time', goal=1.5), Row('the same, what is there taken by tryNext()', goal=1.5)],
+         functools.partial(received, ['strandcast', 'taking'], 16, 1_000_000)),
+    Work([Row('client: an event, one at a time', goal=1.5)], functools.partial(received, ['strandcast'], 1, 100_000)),
     Work([Row('client: an acked publish, 64 in flight')], published, 4),
 ]
 

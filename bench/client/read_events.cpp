@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace bench
@@ -20,28 +22,53 @@ namespace
 
 using namespace strandcast;
 
-asio::awaitable<void> read(WSClient& client, Reading& reading)
+void check(const std::optional<Delivery>& delivery, std::uint64_t number)
+{
+    const auto* const event = delivery ? std::get_if<EventMessage>(&*delivery) : nullptr;
+    if (!event || event->sequenceNumber != number) load::fail(fmt::format("event {} is missing", number));
+}
+
+asio::awaitable<void> readAwaiting(EventStream<Delivery> events, Reading& reading)
+{
+    for (std::uint64_t number = 1; !reading.isComplete(); ++number)
+    {
+        const auto delivery = co_await events.next();
+        check(delivery, number);
+        reading.took(1);
+    }
+}
+
+asio::awaitable<void> readTaking(EventStream<Delivery> events, Reading& reading)
+{
+    std::uint64_t number = 1;
+    while (!reading.isComplete())
+    {
+        check(co_await events.next(), number++);
+        reading.took(1);
+        while (const auto delivery = events.tryNext())
+        {
+            check(delivery, number++);
+            reading.took(1);
+        }
+    }
+}
+
+asio::awaitable<void> run(WSClient& client, Reading& reading, bool takesWhatIsThere)
 {
     co_await client.connect();
     auto events = co_await client.subscribe(std::string(sourceTopic));
     reading.begin();
-    for (std::uint64_t number = 1; !reading.isComplete(); ++number)
-    {
-        const auto delivery = co_await events.next();
-        const auto* const event = delivery ? std::get_if<EventMessage>(&*delivery) : nullptr;
-        if (!event || event->sequenceNumber != number) load::fail(fmt::format("event {} is missing", number));
-        reading.took(1);
-    }
+    co_await (takesWhatIsThere ? readTaking : readAwaiting)(std::move(events), reading);
     co_await client.disconnect();
 }
 
 }  // namespace
 
-void readEvents(std::uint16_t port, Reading& reading)
+void readEvents(std::uint16_t port, Reading& reading, bool takesWhatIsThere)
 {
     asio::io_context io(1);
     WSClient client(io, {.url = fmt::format("ws://127.0.0.1:{}", port)});
-    asio::co_spawn(io, read(client, reading),
+    asio::co_spawn(io, run(client, reading, takesWhatIsThere),
                    [](const std::exception_ptr& failure)
                    {
                        if (failure) std::rethrow_exception(failure);

@@ -103,7 +103,8 @@ public:
         co_return std::nullopt;
     }
 
-    /// The next event if it is there already.
+    /// The next event if it is there already. Whoever reads very many events spares a coroutine for each that
+    /// is taken so, behind the one that was awaited.
     [[nodiscard]] std::optional<T> tryNext() { return source_ ? source_->tryTake() : std::nullopt; }
 
     /// How many events it has dropped, the oldest first, because its reader was slow; 0 once closed.
