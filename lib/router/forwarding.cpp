@@ -84,7 +84,8 @@ void RouterCore::placed(const HomeLink::Waiting& waiting)
     auto* const client = server_->registry().find(waiting.client);
     if (!client || !client->data) return;
     auto& subscriber = Subscriber::of(*client);
-    if (--subscriber.unplacedPublishes > 0 || !subscriber.deferred) return;
+    subscriber.unplacedPublishes = subscriber.unplacedPublishes - 1U;
+    if (subscriber.unplacedPublishes > 0 || !subscriber.deferred) return;
     auto request = std::move(*std::exchange(subscriber.deferred, nullptr));
     if (auto* const subscribed = std::get_if<SubscribeMessage>(&request))
         subscribe(*client, std::move(*subscribed));

@@ -24,7 +24,7 @@ public:
     ~SortedFew()
     {
         std::destroy_n(data(), size_);
-        if (size_ > 1) ::operator delete(place_.many);
+        if (size_ > 1) Free()(place_.many);
     }
 
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
@@ -35,8 +35,8 @@ public:
     {
 #ifdef __GNUC__
         if (size_ < 2) return;
-        __builtin_prefetch(place_.many);
-        __builtin_prefetch(place_.many + size_ - 1);  // of few, the other line
+        __builtin_prefetch(static_cast<const void*>(place_.many));
+        __builtin_prefetch(static_cast<const void*>(place_.many + size_ - 1));  // of few, the other line
 #endif
     }
 
@@ -68,15 +68,25 @@ public:
     }
 
 private:
+    /// Gives memory back, in which nothing lives any more.
+    struct Free
+    {
+        void operator()(Element* memory) const noexcept { ::operator delete(static_cast<void*>(memory)); }
+    };
+
+    [[nodiscard]] static Element* memoryFor(std::size_t count)
+    {
+        // Elements may be pointers.  NOLINTNEXTLINE(bugprone-sizeof-expression)
+        return static_cast<Element*>(::operator new(sizeof(Element) * count));
+    }
+
     [[nodiscard]] Element* data() noexcept { return size_ > 1 ? place_.many : &place_.one; }
     [[nodiscard]] const Element* data() const noexcept { return size_ > 1 ? place_.many : &place_.one; }
 
     // With the new one behind the others.
     void growWith(Element element)
     {
-        const auto free = [](Element* memory) { ::operator delete(memory); };
-        std::unique_ptr<Element, decltype(free)> grown(
-            static_cast<Element*>(::operator new(sizeof(Element) * 2 * size_)));
+        std::unique_ptr<Element, Free> grown(memoryFor(2 * size_));
         std::construct_at(grown.get() + size_, std::move(element));
         try
         {
@@ -88,7 +98,7 @@ private:
             throw;
         }
         std::destroy_n(data(), size_);
-        if (size_ > 1) ::operator delete(place_.many);
+        if (size_ > 1) Free()(place_.many);
         place_.many = grown.release();
     }
 
@@ -98,7 +108,7 @@ private:
         Element* const memory = place_.many;
         std::construct_at(&place_.one, std::move(*memory));
         std::destroy_at(memory);
-        ::operator delete(memory);
+        Free()(memory);
     }
 
     union Place
