@@ -12,7 +12,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <variant>
@@ -147,6 +149,38 @@ TEST_CASE("topics without end take no memory without end, and what was forgotten
     CHECK(before(numbers, "seldom", 5) == "nothing");
     for (int number = 0; number < 11; ++number) numbers.unsubscribed({fmt::format("task.{}", number)});
     CHECK(before(numbers, "often", 1005) == "nothing");
+}
+
+TEST_CASE(
+    "however topics follow each other, and wherever a connection begins anew, each one's numbers are its own")
+{
+    std::mt19937 random(3);
+    TopicNumbers numbers(4);  // of five topics, the one that is asked for may be forgotten
+    std::map<std::string, std::uint64_t> last;
+    std::string topic = "a";
+    for (int step = 0; step < 50'000; ++step)
+    {
+        if (random() % 3 == 0)
+            topic =
+                std::string(1, static_cast<char>('a' + random() % 5)) + std::string(random() % 2 * 20, 'x');
+        if (random() % 50 == 0)
+        {
+            numbers.beginAnew();
+            last.clear();
+        }
+        const auto known = last.find(topic);
+        const auto missed = random() % 4 == 0 ? random() % 9 : 0;
+        const auto number = known == last.end() ? 1 + random() % 9 : known->second + 1 + missed;
+        const auto said = before(numbers, topic, number);
+        last[topic] = number;
+        // What was forgotten is no gap, and those before are.
+        const bool isGap = known != last.end() && missed > 0;
+        CAPTURE(step);
+        REQUIRE((said == "nothing" || (isGap && said == std::to_string(missed))));
+        // The one before is never forgotten.
+        REQUIRE(before(numbers, topic, number + 3) == "2");
+        last[topic] = number + 3;
+    }
 }
 
 TEST_CASE("events that the server dropped are a Gap in their place, in those streams that they were for")

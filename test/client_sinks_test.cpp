@@ -4,8 +4,11 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -120,6 +123,48 @@ TEST_CASE("looking for streams that were let go of takes no longer the more ther
     // Were all looked at for each event, these would be 400 million looks.
     for (int number = 0; number < 20'000; ++number) all.say(fmt::format("a.{}", number));
     for (auto& stream : kept) CHECK(stream.tryNext());
+}
+
+TEST_CASE(
+    "each stream hears what it is for, however topics follow each other and streams come and go between them")
+{
+    struct Listening
+    {
+        TopicPattern pattern;
+        EventStream<Delivery> stream;
+        Texts expected;
+    };
+    std::mt19937 random(4);
+    Sinks all(100'000);
+    std::vector<Listening> streams;
+    const std::array topics{"a", "a.b", "a.c", "b.c", "a.long.topic.that.is.no.short.string", "b"};
+    const std::array patterns{"a", "a.*", "a.#", "*.c", "#", "b"};
+    std::string topic = "a";
+    for (int step = 0; step < 5'000; ++step)
+    {
+        if (random() % 3 == 0) topic = topics[random() % topics.size()];
+        if (random() % 4 == 0)
+        {
+            const std::string pattern = patterns[random() % patterns.size()];
+            streams.push_back({TopicPattern(pattern), all.listen(pattern), {}});
+        }
+        if (random() % 4 == 0 && !streams.empty())
+        {
+            // It is let go of between two events that it is for, or not for.
+            const auto gone = streams.begin() + static_cast<std::ptrdiff_t>(random() % streams.size());
+            CHECK(taken(gone->stream) == gone->expected);
+            streams.erase(gone);
+        }
+        all.say(topic);
+        for (auto& one : streams)
+            if (one.pattern.matches(topic)) one.expected.push_back(topic);
+    }
+    for (auto& one : streams) CHECK(taken(one.stream) == one.expected);
+    all.sinks.endAll();
+    all.say(topic);  // for nobody
+    auto later = all.listen("a");
+    all.say("a");
+    CHECK(taken(later) == Texts{"a"});
 }
 
 TEST_CASE("streams are told of a loss, of what is missed and of its end, and found out when let go of")

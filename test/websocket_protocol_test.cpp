@@ -19,10 +19,12 @@ struct FixedMask final : MaskSource
 
 FixedMask masks;
 
+constexpr std::uint32_t someMask = 0x12345678;
+
 std::string frame(Opcode opcode, std::string_view payload, bool masked, bool fin = true)
 {
     FrameHeader header{.fin = fin, .opcode = opcode, .payloadSize = payload.size()};
-    if (masked) header.mask = makeMask(0x12345678);
+    if (masked) header.mask = makeMask(someMask);
     std::array<std::byte, maxFrameHeaderSize> encoded;
     const auto size = encodeFrameHeader(header, encoded);
     std::string text(reinterpret_cast<const char*>(encoded.data()), size);
@@ -280,6 +282,39 @@ TEST_CASE("where binary messages are not accepted one is 1003 at its header")
           "failed 1003 Binary messages are not supported");
 }
 
+TEST_CASE("a text that is here as a whole is taken at once, and nothing else is")
+{
+    const auto takenOf = [](std::string bytes, std::string_view next)
+    {
+        Protocol server(Role::server, defaults);
+        server.receive(std::as_writable_bytes(std::span(bytes)));
+        const auto text = server.nextWholeText();
+        const auto event = server.nextEvent();
+        CHECK((event ? describe(*event) : "none") == next);
+        return text ? std::string(*text) : "nothing";
+    };
+    const auto pong = toServer(Opcode::pong, "");
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 127U, 65'535U})
+        CHECK(takenOf(toServer(Opcode::text, std::string(size, 'x')) + pong, "pong ") ==
+              std::string(size, 'x'));
+    CHECK(takenOf(toServer(Opcode::text, std::string(65'536, 'x')) + pong,
+                  "text " + std::string(65'536, 'x')) == "nothing");
+    CHECK(takenOf(toServer(Opcode::text, "caf\xC3\xA9") + pong, "pong ") == "caf\xC3\xA9");
+    CHECK(takenOf(toServer(Opcode::text, "abc", false), "none") == "nothing");
+    CHECK(takenOf(toServer(Opcode::text, "abcdef").substr(0, 11), "none") == "nothing");
+    CHECK(takenOf(toServer(Opcode::binary, "abc"), "binary abc") == "nothing");
+    CHECK(takenOf(toServer(Opcode::ping, "abc"), "ping abc") == "nothing");
+    CHECK(takenOf(toServer(Opcode::text, "a long one \xFF, and behind it more") + pong,
+                  "failed 1007 Not UTF-8") == "nothing");
+    CHECK(takenOf(toServer(Opcode::text, "\xE4\xB8"), "failed 1007 Not UTF-8") == "nothing");
+    // What would be UTF-8 if it were unmasked once too often.
+    std::string masked = "\xF0\x9F\x98\x80";
+    applyMask(std::as_writable_bytes(std::span(masked)), makeMask(someMask));
+    CHECK(takenOf(toServer(Opcode::text, masked), "failed 1007 Not UTF-8") == "nothing");
+    CHECK(takenOf(toClient(Opcode::text, "unmasked"), "failed 1002 Frame is not masked") == "nothing");
+    CHECK(takenOf("", "none") == "nothing");
+}
+
 TEST_CASE("a conversation means the same however it is cut into pieces")
 {
     std::mt19937 random(5);
@@ -327,7 +362,8 @@ TEST_CASE("a conversation means the same however it is cut into pieces")
             // The owner may stop in the middle, and go on after the bytes are gone.
             while (random() % 4 != 0)
             {
-                const auto event = pieces.nextEvent();
+                const auto text = random() % 2 == 0 ? pieces.nextWholeText() : std::nullopt;
+                const auto event = text ? TextReceived{*text} : pieces.nextEvent();
                 if (!event) break;
                 events.push_back(describe(*event));
             }

@@ -53,21 +53,16 @@ bool TopicNumbers::isCertain(std::string_view topic)
     return unsubscribed_.size() == 0 || unsubscribed_.match(topic).empty();
 }
 
-void TopicNumbers::makeOlder()
-{
-    last_ = nullptr;
-    older_ = std::exchange(recent_, {});
-}
-
 // What is there of the topic, or that this is its first event.
 TopicNumbers::Topic& TopicNumbers::find(std::string_view topic, std::uint64_t number)
 {
     // Events come in runs of one topic.
     if (last_ && last_->first == topic) return last_->second;
+    last_ = nullptr;
     auto found = recent_.find(topic);
     if (found == recent_.end())
     {
-        if (recent_.size() >= maxTopics_) makeOlder();
+        if (recent_.size() >= maxTopics_) older_ = std::exchange(recent_, {});
         const auto older = older_.find(topic);
         found = recent_.emplace(topic, older == older_.end() ? Topic{.last = number} : older->second).first;
     }

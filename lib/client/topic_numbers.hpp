@@ -59,13 +59,12 @@ private:
 
     [[nodiscard]] bool isCertain(std::string_view topic);
     [[nodiscard]] Topic& find(std::string_view topic, std::uint64_t number);
-    void makeOlder();
 
     const std::size_t maxTopics_;
     std::uint64_t passedOver_ = 0;
     Topics recent_;
     Topics older_;                        // what was recent until that was full
-    Topics::value_type* last_ = nullptr;  // of recent_, the one that was asked for last
+    Topics::value_type* last_ = nullptr;  // the one that was asked for last
     Trie<char> unsubscribed_;
     bool isBlind_ = false;  // too much was unsubscribed to be remembered
 };
