@@ -144,3 +144,44 @@ TEST_CASE("all streams end when the client does, also where there is no memory a
     CHECK(sinks.size() == 0);
     for (const auto& tap : taps) CHECK(tap->timesEnded == 1);
 }
+
+TEST_CASE("what there is no memory to find the streams of is for the same streams when it comes again")
+{
+    const std::string longTopic = "b.a.long.topic.that.takes.memory.of.its.own";
+    for (const auto& topic : {std::string("b.x"), longTopic})
+    {
+        for (const bool isGap : {false, true})
+        {
+            withEachShortage(
+                [&](std::size_t allocations)
+                {
+                    asio::io_context io(1);
+                    EventSinks sinks(io.get_executor(), 100, 1 << 20);
+                    auto others = sinks.deliveries(patterns({"a.#", "a.x"}));
+                    auto own = sinks.deliveries(patterns({"b.#", "b.x"}));
+                    say(sinks, "a.x");
+                    bool hadEnough = false;
+                    try
+                    {
+                        const Scarce scarce(allocations);
+                        if (isGap)
+                            sinks.push(Gap{1, Gap::Reason::dropped}, topic);
+                        else
+                            sinks.push(EventView{.id = "1", .topic = topic});
+                        hadEnough = true;
+                    }
+                    catch (const std::bad_alloc&)
+                    {
+                    }
+                    while (own.tryNext())
+                    {
+                    }
+                    say(sinks, topic);
+                    CHECK(own.tryNext());
+                    CHECK(others.tryNext());
+                    CHECK_FALSE(others.tryNext());
+                    return hadEnough;
+                });
+        }
+    }
+}

@@ -1,8 +1,11 @@
 // What a client costs, in CPU time of this process: receiving beside a reader that only parses frames, and
 // publishing beside a writer of prepared text. Prints a line of JSON, with microseconds for each event.
 //
-//   client events strandcast|taking|raw WINDOW BYTES EVENTS [CORE]      from a source of its own, which runs
-//   on CORE client publishes strandcast|raw PORT WINDOW BYTES EVENTS     to a server
+//   client events strandcast|taking|raw WINDOW BYTES EVENTS [CORE]
+//   client publishes strandcast|raw PORT WINDOW BYTES EVENTS
+//
+// Events come from a source of its own, which runs on CORE; publishes go to a server. `taking` takes what is
+// there by tryNext().
 
 #include "client/publishers.hpp"
 #include "client/readers.hpp"

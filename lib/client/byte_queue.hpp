@@ -12,7 +12,8 @@ namespace strandcast
 class ByteQueue
 {
 public:
-    /// Room for a piece behind all others, to be filled now.
+    /// Room for a piece behind all others, to be filled now. Where all sizes are multiples of a power of two,
+    /// up to what operator new aligns to, all pieces are aligned to that.
     [[nodiscard]] char* add(std::size_t size);
 
     /// The first piece, of which there is one.

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -192,6 +193,9 @@ DeliveryQueue::Kept DeliveryQueue::keep(std::size_t size, Write write)
 
 const DeliveryQueue::Piece& DeliveryQueue::front() const noexcept
 {
+    // It lies among bytes, and goes with them.
+    static_assert(std::is_trivially_copyable_v<Piece>);
+    static_assert(alignof(Piece) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
     return *std::launder(reinterpret_cast<const Piece*>(pieces_.front()));
 }
 

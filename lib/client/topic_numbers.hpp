@@ -26,6 +26,8 @@ class TopicNumbers
 public:
     /// So many topics are remembered at least, those that had an event last.
     explicit TopicNumbers(std::size_t maxTopics = 10'000) : maxTopics_(maxTopics) {}
+    TopicNumbers(const TopicNumbers&) = delete;
+    TopicNumbers& operator=(const TopicNumbers&) = delete;
 
     /// What is missing between the last event of this one's topic and this one.
     [[nodiscard]] std::optional<Gap> gapBefore(const EventView& event);
