@@ -1,5 +1,7 @@
 #include "websocket/utf8.hpp"
 
+#include <array>
+#include <bit>
 #include <cstring>
 
 namespace strandcast
@@ -12,30 +14,46 @@ constexpr std::size_t stepSize = 16;
 
 #ifdef __SSE2__
 
-/// Whether the next `count` steps are ASCII; one test for all of them.
-template <std::size_t count>
-bool areAscii(const std::byte* bytes) noexcept
+// The compilers' own vectors: no header is needed.
+using Step = char __attribute__((vector_size(stepSize)));
+
+Step stepAt(const std::byte* bytes) noexcept
 {
-    // The compilers' own vectors: no header is needed.
-    using Step = char __attribute__((vector_size(stepSize)));
-    Step all{};
-    for (std::size_t index = 0; index < count; ++index)
-    {
-        Step step;
-        std::memcpy(&step, bytes + index * stepSize, sizeof step);
-        all |= step;
-    }
+    Step step;
+    std::memcpy(&step, bytes, sizeof step);
+    return step;
+}
+
+// A bit for each of sixteen bytes that is not ASCII.
+unsigned othersAt(const std::byte* bytes) noexcept
+{
+    return static_cast<unsigned>(__builtin_ia32_pmovmskb128(stepAt(bytes)));
+}
+
+// One test for four steps.
+bool areFourStepsAscii(const std::byte* bytes) noexcept
+{
+    const auto all = stepAt(bytes) | stepAt(bytes + stepSize) | stepAt(bytes + 2 * stepSize) |
+                     stepAt(bytes + 3 * stepSize);
     return __builtin_ia32_pmovmskb128(all) == 0;
 }
 
 #else
 
-/// Whether the next `count` steps are ASCII; one test for all of them.
-template <std::size_t count>
-bool areAscii(const std::byte* bytes) noexcept
+// A bit for each of sixteen bytes that is not ASCII.
+unsigned othersAt(const std::byte* bytes) noexcept
 {
-    std::uint64_t words[count * stepSize / sizeof(std::uint64_t)];
-    std::memcpy(words, bytes, sizeof words);
+    unsigned others = 0;
+    for (std::size_t place = 0; place < stepSize; ++place)
+        others |= static_cast<unsigned>(bytes[place] >> 7) << place;
+    return others;
+}
+
+// One test for four steps.
+bool areFourStepsAscii(const std::byte* bytes) noexcept
+{
+    std::array<std::uint64_t, 4 * stepSize / sizeof(std::uint64_t)> words;
+    std::memcpy(words.data(), bytes, sizeof words);
     std::uint64_t all = 0;
     for (const auto word : words) all |= word;
     return (all & 0x8080808080808080) == 0;
@@ -43,16 +61,22 @@ bool areAscii(const std::byte* bytes) noexcept
 
 #endif
 
-// How many bytes at the front are ASCII, in steps, or all of them.
-std::size_t asciiSteps(const std::byte* bytes, std::size_t size) noexcept
+// How many bytes at the front are ASCII.
+std::size_t asciiLength(const std::byte* bytes, std::size_t size) noexcept
 {
-    if (size < stepSize) return 0;
     std::size_t done = 0;
-    while (size - done >= 4 * stepSize && areAscii<4>(bytes + done)) done += 4 * stepSize;
-    while (size - done >= stepSize && areAscii<1>(bytes + done)) done += stepSize;
-    if (size - done >= stepSize) return done;
-    // What is left over, with some of what was looked at before.
-    return areAscii<1>(bytes + size - stepSize) ? size : done;
+    while (size - done >= 4 * stepSize && areFourStepsAscii(bytes + done)) done += 4 * stepSize;
+    for (; size - done >= stepSize; done += stepSize)
+        if (const auto others = othersAt(bytes + done); others != 0)
+            return done + static_cast<std::size_t>(std::countr_zero(others));
+    if (size >= stepSize && done < size)
+    {
+        // The last sixteen, without those before.
+        const auto others = othersAt(bytes + size - stepSize) >> (stepSize - (size - done));
+        return others == 0 ? size : done + static_cast<std::size_t>(std::countr_zero(others));
+    }
+    while (done < size && bytes[done] < std::byte{0x80}) ++done;
+    return done;
 }
 
 }  // namespace
@@ -63,12 +87,15 @@ bool Utf8Validator::accept(std::span<const std::byte> bytes) noexcept
     const std::byte* const end = at + bytes.size();
     while (at != end)
     {
-        if (left_ == 0) at += asciiSteps(at, static_cast<std::size_t>(end - at));
-        if (at == end) break;
+        if (left_ == 0 && *at < std::byte{0x80})
+        {
+            at += asciiLength(at, static_cast<std::size_t>(end - at));
+            continue;
+        }
         const auto byte = static_cast<std::uint8_t>(*at++);
         if (left_ == 0)
         {
-            if (byte >= 0x80 && !begin(byte)) return false;
+            if (!begin(byte)) return false;
             continue;
         }
         if (byte < lowest_ || byte > highest_) return false;
