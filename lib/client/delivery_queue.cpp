@@ -75,7 +75,7 @@ struct DeliveryQueue::Piece
         return size(idSize + topicSize + dataSize + replaySize + wireTextSize);
     }
 
-    /// What an event's strings say is where they lie.
+    /// Its views are of the strings that lie behind this.
     [[nodiscard]] EventView event() const noexcept;
 
     [[nodiscard]] Gap gap() const { return {hasNumber ? std::optional(number) : std::nullopt, reason}; }

@@ -2,6 +2,7 @@
 
 #include "message/digits_of_word.hpp"
 #include "message/string_stops.hpp"
+#include "message/word_at.hpp"
 
 #include <bit>
 #include <cstddef>
@@ -91,7 +92,7 @@ public:
         {
             while (left() >= wordSize)
             {
-                const DigitsOfWord digits(wordAt(at_));
+                const DigitsOfWord digits(wordAt<std::uint64_t>(at_));
                 number = number * digits.scale() + digits.number();
                 at_ += digits.count();
                 if (digits.count() < wordSize) return number;
@@ -99,7 +100,8 @@ public:
             if (position() + left() >= wordSize && left() > 0)
             {
                 // The last of the text, without those before.
-                const DigitsOfWord digits(wordAt(stops_.end() - wordSize) >> (8 * (wordSize - left())));
+                const DigitsOfWord digits(wordAt<std::uint64_t>(stops_.end() - wordSize) >>
+                                          (8 * (wordSize - left())));
                 at_ += digits.count();
                 return number * digits.scale() + digits.number();
             }
@@ -111,13 +113,6 @@ public:
 
 private:
     static constexpr std::size_t wordSize = sizeof(std::uint64_t);
-
-    [[nodiscard]] static std::uint64_t wordAt(const char* at) noexcept
-    {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
-        return word;
-    }
 
     [[nodiscard]] std::size_t left() const noexcept { return static_cast<std::size_t>(stops_.end() - at_); }
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <bit>
+#include "message/word_at.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 
 namespace strandcast
@@ -13,14 +13,6 @@ namespace strandcast
 [[nodiscard]] constexpr bool isPlain(char character) noexcept
 {
     return static_cast<unsigned char>(character) >= 0x20 && character != '"' && character != '\\';
-}
-
-template <typename Word>
-[[nodiscard]] inline Word wordAt(std::string_view text, std::size_t position) noexcept
-{
-    Word word = 0;
-    std::memcpy(&word, text.data() + position, sizeof word);
-    return word;
 }
 
 /// Not 0 where any of a word's bytes is below 0x20, or a quote, or a backslash: the highest bit of the lowest
@@ -44,12 +36,12 @@ template <typename Word>
     if (size >= 8)
     {
         for (std::size_t position = 0; position + 8 < size; position += 8)
-            if (!isAll(wordAt<std::uint64_t>(text, position))) return false;
-        return isAll(wordAt<std::uint64_t>(text, size - 8));
+            if (!isAll(wordAt<std::uint64_t>(text.data() + position))) return false;
+        return isAll(wordAt<std::uint64_t>(text.data() + size - 8));
     }
     if (size >= 4)
-        return isAll(wordAt<std::uint32_t>(text, 0) | std::uint64_t{wordAt<std::uint32_t>(text, size - 4)}
-                                                          << 32);
+        return isAll(wordAt<std::uint32_t>(text.data()) |
+                     std::uint64_t{wordAt<std::uint32_t>(text.data() + size - 4)} << 32);
     for (const char character : text)
         if (!isPlain(character) || static_cast<unsigned char>(character) >= 0x80) return false;
     return true;

@@ -1,6 +1,7 @@
 #include "message/string_stops.hpp"
 
 #include "message/plain_ascii.hpp"
+#include "message/word_at.hpp"
 
 #include <bit>
 #include <cstring>
@@ -53,8 +54,7 @@ constexpr std::uint64_t stopsIn(std::uint64_t word) noexcept
 std::uint64_t stopsAt(const char* at) noexcept
 {
     if constexpr (std::endian::native == std::endian::little)
-        return stopsIn(wordAt<std::uint64_t>({at, stepSize}, 0)) |
-               stopsIn(wordAt<std::uint64_t>({at, stepSize}, 8)) << 8;
+        return stopsIn(wordAt<std::uint64_t>(at)) | stopsIn(wordAt<std::uint64_t>(at + 8)) << 8;
     std::uint64_t stops = 0;
     for (std::size_t place = 0; place < stepSize; ++place)
         stops |= std::uint64_t{!isPlain(at[place])} << place;
