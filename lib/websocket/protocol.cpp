@@ -120,7 +120,7 @@ std::optional<std::string_view> Protocol::nextWholeText()
     unmask();
     if (!isUtf8(payload))
     {
-        unmask();  // as it came: it is read once more
+        unmask();  // as it came, for nextEvent() to refuse
         return std::nullopt;
     }
     unread_ = unread_.subspan(frame->headerSize + frame->payloadSize);
@@ -129,7 +129,6 @@ std::optional<std::string_view> Protocol::nextWholeText()
 
 std::optional<ProtocolEvent> Protocol::readFrame()
 {
-    if (const auto text = nextWholeText()) return TextReceived{*text};
     const auto decoded = decodeFrameHeader(unread_);
     if (const auto* const error = std::get_if<FrameError>(&decoded))
         return fail({CloseCode::protocolError, std::string(error->what)});

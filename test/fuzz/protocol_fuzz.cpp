@@ -1,5 +1,6 @@
-// Any bytes from a peer, in either role, compressed or not: whole and cut into pieces they mean the same,
-// what is held stays within the limit, and what is said back is well-formed.
+// Any bytes from a peer, in either role, compressed or not: whole and cut into pieces, with texts taken by
+// the short way or not, they mean the same, what is held stays within the limit, and what is said back is
+// well-formed.
 
 #include "websocket/protocol.hpp"
 
@@ -58,7 +59,7 @@ struct Transcript
 constexpr std::uint8_t compressed = 2;
 constexpr std::uint8_t largestWindow = 7 << 3;
 
-std::string converse(std::uint8_t choices, const std::string& bytes, std::size_t step)
+std::string converse(std::uint8_t choices, const std::string& bytes, std::size_t step, bool takesTexts)
 {
     const auto role = (choices & 1) != 0 ? Role::client : Role::server;
     Protocol protocol(role, limits, &masks);
@@ -69,7 +70,13 @@ std::string converse(std::uint8_t choices, const std::string& bytes, std::size_t
     {
         auto piece = bytes.substr(at, step);
         protocol.receive(std::as_writable_bytes(std::span(piece)));
-        while (const auto event = protocol.nextEvent()) std::visit(transcript, *event);
+        for (;;)
+        {
+            const auto text = takesTexts ? protocol.nextWholeText() : std::nullopt;
+            const auto event = text ? TextReceived{*text} : protocol.nextEvent();
+            if (!event) break;
+            std::visit(transcript, *event);
+        }
         protocol.retain();
     }
     return transcript.text + protocol.takeOutput();
@@ -91,8 +98,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto step = 1 + data[1] % 16U;
     const auto meansTheSame = [&](std::uint8_t choices)
     {
-        const auto whole = converse(choices, bytes, bytes.size() + 1);
-        const auto pieces = converse(choices, bytes, step);
+        const auto whole = converse(choices, bytes, bytes.size() + 1, false);
+        if (converse(choices, bytes, bytes.size() + 1, true) != whole) return false;
+        const auto pieces = converse(choices, bytes, step, true);
         if (pieces == whole) return true;
         // Who refers back beyond the window that it agreed to (RFC 7692, section 7.2) is found out by zlib
         // where that lies in an earlier piece, and not where it lies in the same one.
